@@ -3,6 +3,7 @@ pub mod backend;
 pub mod error;
 pub mod exit;
 pub mod facts;
+pub mod host;
 pub mod key;
 pub mod layout;
 pub mod logs;

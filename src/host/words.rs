@@ -1,0 +1,58 @@
+//! The host's words for times and ends. Pure.
+
+use std::time::Duration;
+
+use super::machine::Ended;
+
+/// `1m 30s`, `500ms`.
+#[must_use]
+pub fn duration(time: Duration) -> String {
+    let mut rest = time.as_millis();
+    let mut parts = Vec::new();
+    for (size, unit) in [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s"), (1, "ms")] {
+        if rest >= size {
+            parts.push(format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+/// How a run ended: `exited with code 3`, `was killed by SIGKILL`, or why it was made to end.
+#[must_use]
+pub fn ended(last: Option<&Ended>, blame: Option<&str>) -> String {
+    if let Some(blame) = blame {
+        return blame.to_owned();
+    }
+    match last {
+        None => "has not ended yet".to_owned(),
+        Some(Ended::Code(code)) => format!("exited with code {code}"),
+        Some(Ended::Signal(signal)) => format!("was killed by SIG{}", signal_name(*signal)),
+        Some(Ended::Unseen) => "ended while no supervisor ran, with an exit code that nobody saw".to_owned(),
+        Some(Ended::Never(why)) => format!("could not be started: {why}"),
+    }
+}
+
+/// The name of a signal without `SIG`; its number where it has none.
+#[must_use]
+pub fn signal_name(number: i32) -> String {
+    super::sys::signal_name(number).unwrap_or_else(|| number.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_like_the_manifest() {
+        assert_eq!(duration(Duration::from_millis(90_500)), "1m 30s 500ms");
+        assert_eq!(duration(Duration::from_secs(300)), "5m");
+        assert_eq!(duration(Duration::ZERO), "0s");
+    }
+
+    #[test]
+    fn an_end_that_was_forced_names_its_cause() {
+        assert_eq!(ended(Some(&Ended::Code(0)), Some("was unhealthy")), "was unhealthy");
+        assert_eq!(ended(Some(&Ended::Signal(9)), None), "was killed by SIGKILL");
+    }
+}
