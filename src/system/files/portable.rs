@@ -1,0 +1,170 @@
+//! Files where there are no `*at()` calls: by path, with every folder on the way looked at first.
+//!
+//! Permission bits and owners have no meaning here; what protects a file is the access list that it inherits.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::{File, Found, MAX_FILE, temporary_name};
+use crate::error::{Error, IoContext, Result};
+
+/// A folder whose way was looked at.
+#[derive(Debug)]
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    /// Opens a folder; None: it does not exist.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        for on_the_way in path.ancestors() {
+            match fs::symlink_metadata(on_the_way) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error).doing(format_args!("open the folder `{}`", on_the_way.display())),
+                Ok(seen) if seen.is_symlink() => {
+                    return Err(Error::not_permitted(format!(
+                        "refused to go through the symbolic link `{}`",
+                        on_the_way.display()
+                    ))
+                    .hint("name the folder that the link points to"));
+                }
+                Ok(seen) if !seen.is_dir() => {
+                    return Err(Error::failed(format!("`{}` is not a folder", on_the_way.display())));
+                }
+                Ok(_) => {}
+            }
+        }
+        Ok(Some(Self(path.to_owned())))
+    }
+
+    /// Makes what is missing of a folder, and gives those it made, outermost first.
+    pub(super) fn make(path: &Path, _mode: u32) -> Result<Vec<PathBuf>> {
+        let mut missing: Vec<_> = path.ancestors().take_while(|path| fs::symlink_metadata(path).is_err()).collect();
+        missing.reverse();
+        for path in &missing {
+            fs::create_dir(path).doing(format_args!("make the folder `{}`", path.display()))?;
+        }
+        Ok(missing.into_iter().map(Path::to_owned).collect())
+    }
+
+    /// What has this name.
+    pub(super) fn look(&self, name: &OsStr) -> io::Result<Found> {
+        let path = self.0.join(name);
+        let seen = match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Absent),
+            seen => seen?,
+        };
+        if seen.is_symlink() {
+            return Ok(Found::Link { target: fs::read_link(path)? });
+        }
+        if seen.is_dir() {
+            return Ok(Found::Folder);
+        }
+        if seen.len() > MAX_FILE {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
+        }
+        let mut content = Vec::new();
+        fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut content)?;
+        Ok(Found::File(File { content, mode: 0o644, uid: 0, gid: 0 }))
+    }
+
+    /// The names in it.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name())).collect()
+    }
+
+    /// Puts a file under this name.
+    pub(super) fn put(&self, name: &OsStr, content: &[u8], _: u32, _: Option<(u32, u32)>) -> io::Result<Written> {
+        let temporary = self.0.join(temporary_name());
+        let put = (|| {
+            let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+            file.write_all(content)?;
+            file.sync_all()?;
+            // Closed before the rename: what is open can't be renamed everywhere.
+            drop(file);
+            fs::rename(&temporary, self.0.join(name))
+        })();
+        if put.is_err() {
+            // The first error is the one to tell; what can't be removed now, `sweep` finds.
+            let _ = fs::remove_file(&temporary);
+        }
+        put.map(|()| Written)
+    }
+
+    /// Puts a link under this name.
+    #[expect(clippy::unused_self, reason = "the same signature on each system")]
+    pub(super) fn put_link(&self, _: &OsStr, _: &Path) -> io::Result<()> {
+        Err(io::Error::new(io::ErrorKind::Unsupported, "no service manager of this system uses symbolic links"))
+    }
+
+    /// A file to lock, made where it is missing.
+    pub(super) fn open_lock(&self, name: &OsStr) -> io::Result<fs::File> {
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(self.0.join(name))
+    }
+
+    /// Removes a file or link; false: nothing there.
+    pub(super) fn remove(&self, name: &OsStr) -> io::Result<bool> {
+        existed(fs::remove_file(self.0.join(name)))
+    }
+
+    /// Removes an empty folder; false: not there, or not empty.
+    pub(super) fn remove_folder(&self, name: &OsStr) -> io::Result<bool> {
+        match fs::remove_dir(self.0.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            removed => existed(removed),
+        }
+    }
+
+    /// Nothing to do: renames are logged by the file system.
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same signature on each system")]
+    pub(super) fn sync(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that was put, and synced before it was renamed.
+#[derive(Debug)]
+pub(super) struct Written;
+
+impl Written {
+    /// Has the disk begin.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the same signature on each system")]
+    pub(super) fn start_sync(&self) {}
+
+    /// Waits until its content outlasts a power cut.
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
+    pub(super) fn sync(self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A file that grows by lines, each of which is on the disk when its call returns: a journal.
+#[derive(Debug)]
+pub struct Log(fs::File);
+
+impl Log {
+    /// Opens it at its end; makes it where it is missing.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (folder, _) = super::split(path)?;
+        let missing = || Error::failed(format!("the folder `{}` does not exist", folder.display()));
+        Folder::open(folder)?.ok_or_else(missing)?;
+        let opened = OpenOptions::new().append(true).create(true).open(path);
+        Ok(Self(opened.doing(format_args!("open `{}`", path.display()))?))
+    }
+
+    /// Adds a line; `line` is without its newline.
+    pub fn append(&mut self, line: &[u8]) -> Result<()> {
+        let mut bytes = Vec::with_capacity(line.len() + 1);
+        bytes.extend_from_slice(line);
+        bytes.push(b'\n');
+        self.0.write_all(&bytes).and_then(|()| self.0.sync_data()).doing("write the journal")
+    }
+}
+
+fn existed(removed: io::Result<()>) -> io::Result<bool> {
+    match removed {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,228 @@
+//! Files by `*at()` calls relative to a checked folder.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat, fstatat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, symlinkat, unlinkat};
+
+use super::walk::{Walk, kind, mode_of, permissions};
+use super::{File, Found, MAX_FILE, temporary_name};
+use crate::error::{Error, IoContext, Result};
+
+/// An open folder whose way was checked.
+#[derive(Debug)]
+pub(super) struct Folder(OwnedFd);
+
+impl Folder {
+    /// Opens a folder; None: it does not exist.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>> {
+        Ok(Walk::new(path)?.finish(None)?.map(Self))
+    }
+
+    /// Makes what is missing of a folder, and gives those it made, outermost first.
+    pub(super) fn make(path: &Path, mode: u32) -> Result<Vec<PathBuf>> {
+        let mut created = Vec::new();
+        Walk::new(path)?.finish(Some((permissions(mode), &mut created)))?;
+        Ok(created)
+    }
+
+    /// What has this name.
+    pub(super) fn look(&self, name: &OsStr) -> io::Result<Found> {
+        let seen = match fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Found::Absent),
+            seen => seen?,
+        };
+        match kind(&seen) {
+            SFlag::S_IFLNK => Ok(Found::Link { target: readlinkat(&self.0, name)?.into() }),
+            SFlag::S_IFDIR => Ok(Found::Folder),
+            SFlag::S_IFREG => self.read(name),
+            _ => Ok(Found::Other),
+        }
+    }
+
+    fn read(&self, name: &OsStr) -> io::Result<Found> {
+        // Not blocking, should a pipe have taken the file's place since it was looked at.
+        let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+        let file = fs::File::from(openat(&self.0, name, flags, Mode::empty())?);
+        let seen = fstat(&file)?;
+        if kind(&seen) != SFlag::S_IFREG {
+            return Ok(Found::Other);
+        }
+        let mut content = Vec::new();
+        file.take(MAX_FILE + 1).read_to_end(&mut content)?;
+        if content.len() as u64 > MAX_FILE {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
+        }
+        Ok(Found::File(File { content, mode: mode_of(&seen), uid: seen.st_uid, gid: seen.st_gid }))
+    }
+
+    /// The names in it.
+    pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut dir = Dir::from_fd(self.readable()?)?;
+        let mut names = Vec::new();
+        for entry in dir.iter() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if name != b"." && name != b".." {
+                names.push(OsStr::from_bytes(name).to_owned());
+            }
+        }
+        Ok(names)
+    }
+
+    /// Puts a file under this name. It is there when this returns, and not yet synced.
+    pub(super) fn put(
+        &self,
+        name: &OsStr,
+        content: &[u8],
+        mode: u32,
+        owner: Option<(u32, u32)>,
+    ) -> io::Result<Written> {
+        let (temporary, mut file) = self.create()?;
+        let filled = (|| {
+            file.write_all(content)?;
+            if let Some((uid, gid)) = owner {
+                fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+            }
+            fchmod(&file, permissions(mode))?;
+            renameat(&self.0, temporary.as_str(), &self.0, name)?;
+            Ok(())
+        })();
+        self.unless_put(&temporary, filled)?;
+        Ok(Written(file))
+    }
+
+    /// Puts a link under this name.
+    pub(super) fn put_link(&self, name: &OsStr, target: &Path) -> io::Result<()> {
+        let temporary = until_new(|temporary| symlinkat(target, &self.0, temporary))?.0;
+        let renamed = renameat(&self.0, temporary.as_str(), &self.0, name).map_err(io::Error::from);
+        self.unless_put(&temporary, renamed)
+    }
+
+    fn unless_put(&self, temporary: &str, put: io::Result<()>) -> io::Result<()> {
+        if put.is_err() {
+            // The first error is the one to tell; what can't be removed now, `sweep` finds.
+            let _ = unlinkat(&self.0, temporary, UnlinkatFlags::NoRemoveDir);
+        }
+        put
+    }
+
+    /// A new file that nobody else can read, under a temporary name.
+    pub(super) fn create(&self) -> io::Result<(String, fs::File)> {
+        let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let (name, fd) = until_new(|name| openat(&self.0, name, flags, Mode::S_IRUSR | Mode::S_IWUSR))?;
+        Ok((name, fd.into()))
+    }
+
+    /// A file to lock, made where it is missing.
+    pub(super) fn open_lock(&self, name: &OsStr) -> io::Result<fs::File> {
+        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        Ok(openat(&self.0, name, flags, Mode::S_IRUSR | Mode::S_IWUSR)?.into())
+    }
+
+    /// Removes a file or link; false: nothing there.
+    pub(super) fn remove(&self, name: &OsStr) -> io::Result<bool> {
+        existed(unlinkat(&self.0, name, UnlinkatFlags::NoRemoveDir))
+    }
+
+    /// Removes an empty folder; false: not there, or not empty.
+    pub(super) fn remove_folder(&self, name: &OsStr) -> io::Result<bool> {
+        match unlinkat(&self.0, name, UnlinkatFlags::RemoveDir) {
+            // POSIX leaves the choice of the two to the system.
+            Err(Errno::ENOTEMPTY | Errno::EEXIST) => Ok(false),
+            removed => existed(removed),
+        }
+    }
+
+    /// Makes what happened in it outlast a power cut.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        match self.readable() {
+            Ok(fd) => Ok(fsync(fd)?),
+            // A folder that we may write but not list can't be opened for this; the kernel syncs it in time.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn readable(&self) -> io::Result<OwnedFd> {
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        Ok(openat(&self.0, ".", flags, Mode::empty())?)
+    }
+}
+
+/// A file that was put and is not yet synced.
+#[derive(Debug)]
+pub(super) struct Written(fs::File);
+
+impl Written {
+    /// Has the disk begin.
+    pub(super) fn start_sync(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsRawFd;
+            // SAFETY: no memory is handed over, and the descriptor is open as long as `self`. What it answers does
+            // not matter: it is a start, and `sync` waits for the whole and tells of errors.
+            unsafe { libc::sync_file_range(self.0.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WRITE) };
+        }
+    }
+
+    /// Waits until its content outlasts a power cut.
+    pub(super) fn sync(self) -> io::Result<()> {
+        self.0.sync_all()
+    }
+}
+
+/// A file that grows by lines, each of which is on the disk when its call returns: a journal.
+#[derive(Debug)]
+pub struct Log(fs::File);
+
+impl Log {
+    /// Opens it at its end; makes it, readable by nobody else, where it is missing.
+    pub fn open(path: &Path) -> Result<Self> {
+        let (folder, name) = super::split(path)?;
+        let missing = || Error::failed(format!("the folder `{}` does not exist", folder.display()));
+        let folder = Folder::open(folder)?.ok_or_else(missing)?;
+        let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let opened = openat(&folder.0, name, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(io::Error::from);
+        let opened = opened.and_then(|fd| folder.sync().map(|()| fd));
+        let fd =
+            opened.doing(format_args!("open `{}`", path.display())).map_err(|error| super::with_remedy(error, path))?;
+        Ok(Self(fd.into()))
+    }
+
+    /// Adds a line; `line` is without its newline.
+    pub fn append(&mut self, line: &[u8]) -> Result<()> {
+        let mut bytes = Vec::with_capacity(line.len() + 1);
+        bytes.extend_from_slice(line);
+        bytes.push(b'\n');
+        self.0.write_all(&bytes).and_then(|()| self.0.sync_data()).doing("write the journal")
+    }
+}
+
+/// Tries temporary names until one is new.
+fn until_new<T>(mut create: impl FnMut(&str) -> nix::Result<T>) -> io::Result<(String, T)> {
+    let mut tries = 0;
+    loop {
+        let name = temporary_name();
+        match create(&name) {
+            Err(Errno::EEXIST) if tries < 100 => tries += 1,
+            created => return Ok((name, created?)),
+        }
+    }
+}
+
+fn existed(removed: nix::Result<()>) -> io::Result<bool> {
+    match removed {
+        Ok(()) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}

@@ -1,0 +1,229 @@
+//! This machine: who we are on it, where daemonctl's folders lie, and the facts that a manifest is resolved by.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::files;
+use crate::error::{Error, Result};
+use crate::facts::{Facts, PathKind};
+use crate::layout::{Layout, Scope};
+
+#[cfg(not(unix))]
+mod portable;
+#[cfg(unix)]
+mod unix;
+#[cfg(not(unix))]
+use portable as sys;
+#[cfg(unix)]
+use unix as sys;
+
+pub use sys::{euid, is_root};
+
+/// The operating system as `[service.NAME.on.OS]` names it.
+#[must_use]
+pub const fn os_name() -> &'static str {
+    std::env::consts::OS
+}
+
+/// Whose services a command means that does not say: the machine's for root or an elevated administrator.
+#[must_use]
+pub fn default_scope() -> Scope {
+    if is_root() { Scope::System } else { Scope::User }
+}
+
+/// The home folder.
+#[must_use]
+pub fn home() -> Option<PathBuf> {
+    directories::BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())
+}
+
+/// Where daemonctl keeps its things on this machine; `root` puts all of it below a folder. Makes nothing.
+pub fn layout(scope: Scope, root: Option<PathBuf>) -> Result<Layout> {
+    let layout = match scope {
+        Scope::System => sys::system_layout(),
+        Scope::User => {
+            let homeless = || {
+                Error::failed("your home folder is not known")
+                    .hint("set HOME, or use `--system` for the machine's services")
+            };
+            let base = directories::BaseDirs::new().ok_or_else(homeless)?;
+            let own = directories::ProjectDirs::from("", "", "daemonctl").ok_or_else(homeless)?;
+            sys::user_layout(&base, &own)
+        }
+    };
+    let root =
+        root.map(std::path::absolute).transpose().map_err(|error| Error::io("tell where `--root` is", &error))?;
+    Ok(layout.under(root))
+}
+
+/// Makes the folder of the state, and sees that nobody else can write there.
+pub fn make_state(layout: &Layout) -> Result<()> {
+    let mode = match layout.scope {
+        Scope::System => 0o755,
+        Scope::User => 0o700,
+    };
+    make_own(&layout.on_disk(&layout.state), mode)
+}
+
+/// Makes the folder of locks, sockets and state files of the run, and sees that nobody else can write there.
+pub fn make_runtime(layout: &Layout) -> Result<()> {
+    let mode = match layout.scope {
+        Scope::System => 0o755,
+        Scope::User => 0o700,
+    };
+    make_own(&layout.on_disk(&layout.runtime), mode)
+}
+
+/// Makes a folder that is root's or ours alone; refuses one that somebody else made first or can write in.
+fn make_own(path: &Path, mode: u32) -> Result<()> {
+    files::make_folders(path, mode)?;
+    match sys::stranger(path)? {
+        None => Ok(()),
+        Some(why) => Err(Error::not_permitted(format!("refused to use the folder `{}`: {why}", path.display()))
+            .hint("look at what is in it, then remove it or give it to yourself with mode 0755")),
+    }
+}
+
+/// This machine, as resolving sees it.
+#[derive(Debug, Clone)]
+pub struct Local {
+    search: Vec<PathBuf>,
+}
+
+impl Local {
+    /// For services of a scope: bare program names are looked for on the manager's usual path, in user scope on the
+    /// caller's PATH after that.
+    #[must_use]
+    pub fn new(scope: Scope) -> Self {
+        let mut search: Vec<PathBuf> = sys::SEARCH.iter().map(PathBuf::from).collect();
+        if scope == Scope::User || search.is_empty() {
+            let own = std::env::var_os("PATH").unwrap_or_default();
+            search.extend(std::env::split_paths(&own).filter(|folder| folder.is_absolute()));
+        }
+        Self { search }
+    }
+}
+
+impl Facts for Local {
+    fn env(&self, name: &str) -> Option<String> {
+        super::env(name)
+    }
+
+    fn path(&self, path: &Path) -> Option<PathKind> {
+        Some(path_kind(path))
+    }
+
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        let found = |folder: &PathBuf| {
+            sys::program_names(OsStr::new(name))
+                .into_iter()
+                .map(|name| folder.join(name))
+                .find(|path| path_kind(path) == PathKind::Executable)
+        };
+        self.search.iter().find_map(found)
+    }
+
+    fn user_exists(&self, name: &str) -> Option<bool> {
+        sys::user_exists(name)
+    }
+
+    fn group_exists(&self, name: &str) -> Option<bool> {
+        sys::group_exists(name)
+    }
+
+    fn local(&self) -> bool {
+        true
+    }
+}
+
+fn path_kind(path: &Path) -> PathKind {
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    match std::fs::metadata(path) {
+        Ok(seen) if seen.is_dir() => PathKind::Folder,
+        Ok(seen) if !seen.is_file() => PathKind::Other,
+        Ok(seen) if sys::executable(path, &seen) => PathKind::Executable,
+        Ok(_) => PathKind::File,
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => PathKind::Missing,
+        Err(_) => PathKind::Unreadable,
+    }
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn paths_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("data"), "x").unwrap();
+        std::fs::write(at("tool"), "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(at("tool"), PermissionsExt::from_mode(0o755)).unwrap();
+        symlink("tool", at("link")).unwrap();
+        symlink("nowhere", at("dangling")).unwrap();
+        let local = Local::new(Scope::System);
+        let kind = |path: &Path| local.path(path).unwrap();
+        assert_eq!(kind(&at("data")), PathKind::File);
+        assert_eq!(kind(&at("tool")), PathKind::Executable);
+        assert_eq!(kind(&at("link")), PathKind::Executable);
+        assert_eq!(kind(&at("dangling")), PathKind::Missing);
+        assert_eq!(kind(&at("data/below")), PathKind::Missing);
+        assert_eq!(kind(folder.path()), PathKind::Folder);
+        assert_eq!(kind(Path::new("/dev/null")), PathKind::Other);
+    }
+
+    #[test]
+    fn programs_are_found_by_the_managers_path() {
+        let local = Local::new(Scope::System);
+        let sh = local.program("sh").unwrap();
+        assert!(sh.is_absolute() && sh.ends_with("sh"), "{}", sh.display());
+        assert_eq!(local.program("no-such-program-anywhere"), None);
+    }
+
+    #[test]
+    fn accounts_are_looked_up() {
+        let local = Local::new(Scope::System);
+        assert_eq!(local.user_exists("root"), Some(true));
+        assert_eq!(local.user_exists("0"), Some(true));
+        assert_eq!(local.user_exists("no-such-user-anywhere"), Some(false));
+        assert_eq!(local.group_exists("no-such-group-anywhere"), Some(false));
+    }
+
+    #[test]
+    fn a_root_goes_before_what_is_touched_only() {
+        let layout = layout(Scope::System, Some("/image".into())).unwrap();
+        assert!(!layout.state.starts_with("/image"));
+        assert!(layout.on_disk(&layout.state).starts_with("/image"));
+    }
+
+    #[test]
+    fn a_state_folder_that_others_can_write_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let layout = layout(Scope::System, Some(root.path().to_owned())).unwrap();
+        make_state(&layout).unwrap();
+        make_state(&layout).unwrap();
+        let state = layout.on_disk(&layout.state);
+        assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o7777, 0o755);
+        std::fs::set_permissions(&state, PermissionsExt::from_mode(0o777)).unwrap();
+        let error = make_state(&layout).unwrap_err();
+        assert!(error.to_string().contains("others may write"), "{error}");
+    }
+
+    #[test]
+    fn a_state_folder_that_is_somebody_elses_is_refused() {
+        if !is_root() {
+            eprintln!("skipped: giving a folder away needs root");
+            return;
+        }
+        let root = tempfile::tempdir().unwrap();
+        let layout = layout(Scope::System, Some(root.path().to_owned())).unwrap();
+        make_state(&layout).unwrap();
+        let state = layout.on_disk(&layout.state);
+        std::os::unix::fs::chown(&state, Some(65534), None).unwrap();
+        let error = make_state(&layout).unwrap_err();
+        assert!(error.to_string().contains("belongs to"), "{error}");
+    }
+}

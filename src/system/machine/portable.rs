@@ -1,0 +1,106 @@
+//! Where there is no Unix: Windows, whose folders are named by variables.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use directories::{BaseDirs, ProjectDirs};
+
+use crate::error::Result;
+use crate::layout::{Layout, Scope};
+
+/// The manager has no search path of its own.
+pub(super) const SEARCH: &[&str] = &[];
+
+/// There are no numbers for users here.
+#[must_use]
+pub const fn euid() -> u32 {
+    0
+}
+
+/// Whether we may change the machine: an elevated administrator.
+#[must_use]
+pub fn is_root() -> bool {
+    #[cfg(windows)]
+    return elevated();
+    #[cfg(not(windows))]
+    return false;
+}
+
+#[cfg(windows)]
+fn elevated() -> bool {
+    use windows_sys::Win32::Foundation::{CloseHandle, HANDLE};
+    use windows_sys::Win32::Security::{GetTokenInformation, TOKEN_ELEVATION, TOKEN_QUERY, TokenElevation};
+    use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+    let mut token: HANDLE = std::ptr::null_mut();
+    let mut elevation = TOKEN_ELEVATION { TokenIsElevated: 0 };
+    let mut length = 0;
+    let size = u32::try_from(size_of::<TOKEN_ELEVATION>()).unwrap_or_default();
+    // SAFETY: the pseudo handle of the process is always good, `token` is valid for writing.
+    if unsafe { OpenProcessToken(GetCurrentProcess(), TOKEN_QUERY, &raw mut token) } == 0 {
+        return false;
+    }
+    // SAFETY: `token` is open; the buffer is a TOKEN_ELEVATION of the size that is given.
+    let told =
+        unsafe { GetTokenInformation(token, TokenElevation, (&raw mut elevation).cast(), size, &raw mut length) };
+    // SAFETY: opened above and used no more.
+    unsafe { CloseHandle(token) };
+    told != 0 && elevation.TokenIsElevated != 0
+}
+
+pub(super) fn system_layout() -> Layout {
+    let data = std::env::var_os("ProgramData").map_or_else(|| r"C:\ProgramData".into(), PathBuf::from);
+    let own = data.join("daemonctl");
+    Layout {
+        scope: Scope::System,
+        root: None,
+        runtime: own.join("run"),
+        logs: own.join("logs"),
+        config: data,
+        state: own,
+    }
+}
+
+pub(super) fn user_layout(base: &BaseDirs, own: &ProjectDirs) -> Layout {
+    let state = own.data_local_dir().to_owned();
+    Layout {
+        scope: Scope::User,
+        root: None,
+        runtime: state.join("run"),
+        logs: state.join("logs"),
+        config: base.config_dir().to_owned(),
+        state,
+    }
+}
+
+/// Why a folder is not ours alone. Folders here inherit the access list of the one above.
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
+pub(super) fn stranger(_: &Path) -> Result<Option<String>> {
+    Ok(None)
+}
+
+pub(super) fn program_names(name: &OsStr) -> Vec<OsString> {
+    let with = |extension: &str| {
+        let mut name = name.to_owned();
+        name.push(extension);
+        name
+    };
+    let mut names = vec![name.to_owned()];
+    names.extend([".exe", ".com", ".bat", ".cmd"].map(with));
+    names
+}
+
+pub(super) fn executable(path: &Path, _: &Metadata) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default().to_ascii_lowercase();
+    matches!(extension.as_str(), "exe" | "com" | "bat" | "cmd")
+}
+
+/// Not told: an account may be local, of a domain, or virtual (`NT SERVICE\web`), and the service manager checks it.
+pub(super) fn user_exists(_: &str) -> Option<bool> {
+    None
+}
+
+/// Not told, as [`user_exists`].
+pub(super) fn group_exists(_: &str) -> Option<bool> {
+    None
+}

@@ -1,0 +1,104 @@
+//! Unix: users by the C library, so that every source of accounts counts; folders by the platform's custom.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::Metadata;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use directories::{BaseDirs, ProjectDirs};
+use nix::unistd::{Group, User, geteuid};
+
+use crate::error::{IoContext, Result};
+use crate::layout::{Layout, Scope};
+
+/// Where service managers look for programs.
+pub(super) const SEARCH: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// The user that we act as.
+#[must_use]
+pub fn euid() -> u32 {
+    geteuid().as_raw()
+}
+
+/// Whether we may change the machine.
+#[must_use]
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+pub(super) fn system_layout() -> Layout {
+    if !cfg!(target_os = "macos") {
+        return Layout::unix_system();
+    }
+    Layout {
+        scope: Scope::System,
+        root: None,
+        state: "/Library/Application Support/daemonctl".into(),
+        runtime: "/var/run/daemonctl".into(),
+        logs: "/Library/Logs/daemonctl".into(),
+        config: "/Library".into(),
+    }
+}
+
+pub(super) fn user_layout(base: &BaseDirs, own: &ProjectDirs) -> Layout {
+    let mac = cfg!(target_os = "macos");
+    let state = own.state_dir().unwrap_or_else(|| own.data_dir()).to_owned();
+    let library = base.home_dir().join("Library");
+    Layout {
+        scope: Scope::User,
+        root: None,
+        runtime: user_runtime(base),
+        logs: if mac { library.join("Logs/daemonctl") } else { state.join("logs") },
+        config: if mac { library } else { base.config_dir().to_owned() },
+        state,
+    }
+}
+
+/// The login's runtime folder if it is really ours (after `su` the variable still names another user's); where the
+/// variable is missing, as in a cron job, the one that the login would have; or else a folder of our own in `/tmp`, by
+/// a name that every later command finds again, whatever its TMPDIR.
+fn user_runtime(base: &BaseDirs) -> PathBuf {
+    let usual = PathBuf::from(format!("/run/user/{}", euid()));
+    let ours = |path: &Path| std::fs::metadata(path).is_ok_and(|seen| seen.is_dir() && seen.uid() == euid());
+    let login = base.runtime_dir().map(Path::to_owned).into_iter().chain([usual]).find(|path| ours(path));
+    match login {
+        Some(folder) => folder.join("daemonctl"),
+        None => format!("/tmp/daemonctl-{}", euid()).into(),
+    }
+}
+
+/// Why a folder is not root's or ours alone; None: it is.
+pub(super) fn stranger(path: &Path) -> Result<Option<String>> {
+    let seen = std::fs::symlink_metadata(path).doing(format_args!("look at `{}`", path.display()))?;
+    let mode = seen.mode();
+    Ok(if seen.uid() != 0 && seen.uid() != euid() {
+        Some(format!("it belongs to the user {}", seen.uid()))
+    } else if mode & 0o002 != 0 || (mode & 0o020 != 0 && seen.gid() != 0) {
+        Some(format!("others may write in it (mode {:04o})", mode & 0o7777))
+    } else {
+        None
+    })
+}
+
+pub(super) fn program_names(name: &OsStr) -> Vec<OsString> {
+    vec![name.to_owned()]
+}
+
+pub(super) fn executable(_: &Path, seen: &Metadata) -> bool {
+    seen.permissions().mode() & 0o111 != 0
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
+pub(super) fn user_exists(name: &str) -> Option<bool> {
+    // A number needs no entry: every manager takes it as it is.
+    Some(is_number(name) || matches!(User::from_name(name), Ok(Some(_))))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
+pub(super) fn group_exists(name: &str) -> Option<bool> {
+    Some(is_number(name) || matches!(Group::from_name(name), Ok(Some(_))))
+}
+
+fn is_number(name: &str) -> bool {
+    name.parse::<u32>().is_ok_and(|id| id != u32::MAX)
+}
