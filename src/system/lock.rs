@@ -53,6 +53,15 @@ impl Drop for Lock {
     }
 }
 
+/// Whether somebody holds the lock, as far as we may know: where we may not look, it is taken for held.
+#[must_use]
+pub fn is_held(path: &Path) -> bool {
+    match File::open(path) {
+        Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
+    }
+}
+
 fn wait_for(file: File, path: &Path, wait: Duration, progress: &mut dyn Progress) -> Result<File> {
     let until = Instant::now() + wait;
     let (done, granted) = mpsc::channel();
@@ -132,7 +141,10 @@ mod tests {
         let (second, told) = waiter.join().unwrap();
         assert!(told.iter().all(|what| what.starts_with("another daemonctl (")), "{told:?}");
         assert!(std::fs::read_to_string(&path).unwrap().contains("`install b.toml`"));
+        assert!(is_held(&path));
         drop(second);
+        assert!(!is_held(&path));
+        assert!(!is_held(&folder.path().join("nothing")));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
     }
 

@@ -41,7 +41,16 @@ pub enum Found {
     /// Nothing, or not even its folder.
     Absent,
     /// A regular file.
-    File(File),
+    File {
+        /// Its bytes.
+        content: Vec<u8>,
+        /// Permission bits, 0 to 0o7777.
+        mode: u32,
+        /// Owner.
+        uid: u32,
+        /// Group.
+        gid: u32,
+    },
     /// A symbolic link.
     Link {
         /// What it says, whether that exists or not.
@@ -51,19 +60,6 @@ pub enum Found {
     Folder,
     /// A socket, a device, a pipe.
     Other,
-}
-
-/// A regular file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct File {
-    /// Its bytes.
-    pub content: Vec<u8>,
-    /// Permission bits, 0 to 0o7777.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
 }
 
 /// Looks at a path without following a link at its end.
@@ -80,7 +76,7 @@ pub fn look(path: &Path) -> Result<Found> {
 pub fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match look(path)? {
         Found::Absent => Ok(None),
-        Found::File(file) => Ok(Some(file.content)),
+        Found::File { content, .. } => Ok(Some(content)),
         Found::Link { .. } | Found::Folder | Found::Other => {
             Err(Error::failed(format!("`{}` is not a regular file", path.display())))
         }
@@ -139,6 +135,17 @@ pub fn remove_folder_if_empty(path: &Path) -> Result<bool> {
     let removed = batch.remove_folder_if_empty(path)?;
     batch.commit()?;
     Ok(removed)
+}
+
+/// Removes a folder with all that is in it, or a file or link; false: nothing there. Links in it are removed, not
+/// followed.
+pub fn remove_tree(path: &Path) -> Result<bool> {
+    let (folder, name) = split(path)?;
+    let Some(folder) = sys::Folder::open(folder)? else { return Ok(false) };
+    folder
+        .remove_tree(name)
+        .doing(format_args!("remove `{}`", path.display()))
+        .map_err(|error| with_remedy(error, path))
 }
 
 /// Removes the temporaries that a killed daemonctl left in a folder. Only under the lock of the scope that the

@@ -7,7 +7,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::{File, Found, MAX_FILE, temporary_name};
+use super::{Found, MAX_FILE, temporary_name};
 use crate::error::{Error, IoContext, Result};
 
 /// A folder whose way was looked at.
@@ -65,7 +65,7 @@ impl Folder {
         }
         let mut content = Vec::new();
         fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut content)?;
-        Ok(Found::File(File { content, mode: 0o644, uid: 0, gid: 0 }))
+        Ok(Found::File { content, mode: 0o644, uid: 0, gid: 0 })
     }
 
     /// The names in it.
@@ -115,6 +115,17 @@ impl Folder {
         }
     }
 
+    /// Removes what has this name and all below it; false: nothing there.
+    pub(super) fn remove_tree(&self, name: &OsStr) -> io::Result<bool> {
+        let path = self.0.join(name);
+        match fs::symlink_metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+            Ok(seen) if seen.is_dir() => existed(fs::remove_dir_all(path)),
+            Ok(_) => existed(fs::remove_file(path)),
+        }
+    }
+
     /// Nothing to do: renames are logged by the file system.
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same signature on each system")]
     pub(super) fn sync(&self) -> io::Result<()> {
@@ -138,7 +149,7 @@ impl Written {
     }
 }
 
-/// A file that grows by lines, each of which is on the disk when its call returns: a journal.
+/// A file that only grows: a journal.
 #[derive(Debug)]
 pub struct Log(fs::File);
 
@@ -152,12 +163,9 @@ impl Log {
         Ok(Self(opened.doing(format_args!("open `{}`", path.display()))?))
     }
 
-    /// Adds a line; `line` is without its newline.
-    pub fn append(&mut self, line: &[u8]) -> Result<()> {
-        let mut bytes = Vec::with_capacity(line.len() + 1);
-        bytes.extend_from_slice(line);
-        bytes.push(b'\n');
-        self.0.write_all(&bytes).and_then(|()| self.0.sync_data()).doing("write the journal")
+    /// Adds bytes. A crash of the program does not lose them; a power cut may.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.write_all(bytes).doing("write the journal")
     }
 }
 

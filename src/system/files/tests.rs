@@ -38,8 +38,8 @@ fn each_kind_is_told_and_links_are_not_followed() {
     symlink("file", at("link")).unwrap();
     fs::create_dir(at("folder")).unwrap();
     nix::unistd::mkfifo(&at("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let Found::File(file) = look(&at("file")).unwrap() else { panic!("not a file") };
-    assert_eq!((file.content.as_slice(), file.mode), (&b"content"[..], 0o640));
+    let Found::File { content, mode, .. } = look(&at("file")).unwrap() else { panic!("not a file") };
+    assert_eq!((content.as_slice(), mode), (&b"content"[..], 0o640));
     assert_eq!(look(&at("link")).unwrap(), Found::Link { target: "file".into() });
     assert_eq!(look(&at("folder")).unwrap(), Found::Folder);
     assert_eq!(look(&at("pipe")).unwrap(), Found::Other);
@@ -174,11 +174,11 @@ fn temporaries_can_not_be_foreseen() {
 }
 
 #[test]
-fn a_journal_grows_by_lines_and_is_private() {
+fn a_journal_grows_and_is_private() {
     let folder = folder();
     let path = folder.path().join("journal");
-    Log::open(&path).unwrap().append(b"one").unwrap();
-    Log::open(&path).unwrap().append(b"two").unwrap();
+    Log::open(&path).unwrap().append(b"one\n").unwrap();
+    Log::open(&path).unwrap().append(b"two\n").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"one\ntwo\n");
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
 }
@@ -321,4 +321,19 @@ fn a_full_disk_leaves_the_old_file_and_no_temporary() {
         assert_eq!(fs::read(&file).unwrap(), b"old");
     });
     tried.join().unwrap();
+}
+
+#[test]
+fn a_tree_is_removed_and_links_in_it_are_not_followed() {
+    let folder = folder();
+    let at = |path: &str| folder.path().join(path);
+    fs::create_dir_all(at("tree/a/b")).unwrap();
+    fs::write(at("tree/a/b/file"), "").unwrap();
+    fs::create_dir(at("kept")).unwrap();
+    fs::write(at("kept/file"), "").unwrap();
+    symlink(at("kept"), at("tree/a/link")).unwrap();
+    assert!(remove_tree(&at("tree")).unwrap());
+    assert!(!remove_tree(&at("tree")).unwrap());
+    assert_eq!(names(folder.path()), ["kept"]);
+    assert_eq!(names(&at("kept")), ["file"]);
 }

@@ -14,7 +14,7 @@ use nix::sys::stat::{Mode, SFlag, fchmod, fstat, fstatat};
 use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, symlinkat, unlinkat};
 
 use super::walk::{Walk, kind, mode_of, permissions};
-use super::{File, Found, MAX_FILE, temporary_name};
+use super::{Found, MAX_FILE, temporary_name};
 use crate::error::{Error, IoContext, Result};
 
 /// An open folder whose way was checked.
@@ -36,15 +36,12 @@ impl Folder {
 
     /// What has this name.
     pub(super) fn look(&self, name: &OsStr) -> io::Result<Found> {
-        let seen = match fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
-            Err(Errno::ENOENT | Errno::ENOTDIR) => return Ok(Found::Absent),
-            seen => seen?,
-        };
-        match kind(&seen) {
-            SFlag::S_IFLNK => Ok(Found::Link { target: readlinkat(&self.0, name)?.into() }),
-            SFlag::S_IFDIR => Ok(Found::Folder),
-            SFlag::S_IFREG => self.read(name),
-            _ => Ok(Found::Other),
+        match self.look_only(name)? {
+            None => Ok(Found::Absent),
+            Some(SFlag::S_IFLNK) => Ok(Found::Link { target: readlinkat(&self.0, name)?.into() }),
+            Some(SFlag::S_IFDIR) => Ok(Found::Folder),
+            Some(SFlag::S_IFREG) => self.read(name),
+            Some(_) => Ok(Found::Other),
         }
     }
 
@@ -61,7 +58,7 @@ impl Folder {
         if content.len() as u64 > MAX_FILE {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
         }
-        Ok(Found::File(File { content, mode: mode_of(&seen), uid: seen.st_uid, gid: seen.st_gid }))
+        Ok(Found::File { content, mode: mode_of(&seen), uid: seen.st_uid, gid: seen.st_gid })
     }
 
     /// The names in it.
@@ -142,6 +139,26 @@ impl Folder {
         }
     }
 
+    /// Removes what has this name and all below it; false: nothing there.
+    pub(super) fn remove_tree(&self, name: &OsStr) -> io::Result<bool> {
+        if !matches!(self.look_only(name)?, Some(SFlag::S_IFDIR)) {
+            return self.remove(name);
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let below = Self(openat(&self.0, name, flags, Mode::empty())?);
+        for name in below.names()? {
+            below.remove_tree(&name)?;
+        }
+        existed(unlinkat(&self.0, name, UnlinkatFlags::RemoveDir))
+    }
+
+    fn look_only(&self, name: &OsStr) -> io::Result<Option<SFlag>> {
+        match fstatat(&self.0, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
+            Err(Errno::ENOENT | Errno::ENOTDIR) => Ok(None),
+            seen => Ok(Some(kind(&seen?))),
+        }
+    }
+
     /// Makes what happened in it outlast a power cut.
     pub(super) fn sync(&self) -> io::Result<()> {
         match self.readable() {
@@ -180,7 +197,7 @@ impl Written {
     }
 }
 
-/// A file that grows by lines, each of which is on the disk when its call returns: a journal.
+/// A file that only grows: a journal.
 #[derive(Debug)]
 pub struct Log(fs::File);
 
@@ -198,12 +215,9 @@ impl Log {
         Ok(Self(fd.into()))
     }
 
-    /// Adds a line; `line` is without its newline.
-    pub fn append(&mut self, line: &[u8]) -> Result<()> {
-        let mut bytes = Vec::with_capacity(line.len() + 1);
-        bytes.extend_from_slice(line);
-        bytes.push(b'\n');
-        self.0.write_all(&bytes).and_then(|()| self.0.sync_data()).doing("write the journal")
+    /// Adds bytes. A crash of the program does not lose them; a power cut may.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0.write_all(bytes).doing("write the journal")
     }
 }
 

@@ -17,7 +17,7 @@ use portable as sys;
 #[cfg(unix)]
 use unix as sys;
 
-pub use sys::{euid, is_root};
+pub use sys::{euid, ids, is_root};
 
 /// The operating system as `[service.NAME.on.OS]` names it.
 #[must_use]
@@ -57,21 +57,20 @@ pub fn layout(scope: Scope, root: Option<PathBuf>) -> Result<Layout> {
 }
 
 /// Makes the folder of the state, and sees that nobody else can write there.
-pub fn make_state(layout: &Layout) -> Result<()> {
-    let mode = match layout.scope {
-        Scope::System => 0o755,
-        Scope::User => 0o700,
-    };
-    make_own(&layout.on_disk(&layout.state), mode)
+pub fn make_state_folders(layout: &Layout) -> Result<()> {
+    make_own(&layout.on_disk(&layout.state), folder_mode(layout.scope))
 }
 
 /// Makes the folder of locks, sockets and state files of the run, and sees that nobody else can write there.
-pub fn make_runtime(layout: &Layout) -> Result<()> {
-    let mode = match layout.scope {
+pub fn make_runtime_folder(layout: &Layout) -> Result<()> {
+    make_own(&layout.on_disk(&layout.runtime), folder_mode(layout.scope))
+}
+
+const fn folder_mode(scope: Scope) -> u32 {
+    match scope {
         Scope::System => 0o755,
         Scope::User => 0o700,
-    };
-    make_own(&layout.on_disk(&layout.runtime), mode)
+    }
 }
 
 /// Makes a folder that is root's or ours alone; refuses one that somebody else made first or can write in.
@@ -203,12 +202,12 @@ mod tests {
     fn a_state_folder_that_others_can_write_is_refused() {
         let root = tempfile::tempdir().unwrap();
         let layout = layout(Scope::System, Some(root.path().to_owned())).unwrap();
-        make_state(&layout).unwrap();
-        make_state(&layout).unwrap();
+        make_state_folders(&layout).unwrap();
+        make_state_folders(&layout).unwrap();
         let state = layout.on_disk(&layout.state);
         assert_eq!(std::fs::metadata(&state).unwrap().permissions().mode() & 0o7777, 0o755);
         std::fs::set_permissions(&state, PermissionsExt::from_mode(0o777)).unwrap();
-        let error = make_state(&layout).unwrap_err();
+        let error = make_state_folders(&layout).unwrap_err();
         assert!(error.to_string().contains("others may write"), "{error}");
     }
 
@@ -220,10 +219,10 @@ mod tests {
         }
         let root = tempfile::tempdir().unwrap();
         let layout = layout(Scope::System, Some(root.path().to_owned())).unwrap();
-        make_state(&layout).unwrap();
+        make_state_folders(&layout).unwrap();
         let state = layout.on_disk(&layout.state);
         std::os::unix::fs::chown(&state, Some(65534), None).unwrap();
-        let error = make_state(&layout).unwrap_err();
+        let error = make_state_folders(&layout).unwrap_err();
         assert!(error.to_string().contains("belongs to"), "{error}");
     }
 }

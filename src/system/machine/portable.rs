@@ -18,6 +18,12 @@ pub const fn euid() -> u32 {
     0
 }
 
+/// Owners are not numbers here; files belong to who makes them.
+#[must_use]
+pub const fn ids() -> (u32, u32) {
+    (0, 0)
+}
+
 /// Whether we may change the machine: an elevated administrator.
 #[must_use]
 pub fn is_root() -> bool {

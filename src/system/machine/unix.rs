@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use directories::{BaseDirs, ProjectDirs};
-use nix::unistd::{Group, User, geteuid};
+use nix::unistd::{Group, User, getegid, geteuid};
 
 use crate::error::{IoContext, Result};
 use crate::layout::{Layout, Scope};
@@ -18,6 +18,12 @@ pub(super) const SEARCH: &[&str] = &["/usr/local/sbin", "/usr/local/bin", "/usr/
 #[must_use]
 pub fn euid() -> u32 {
     geteuid().as_raw()
+}
+
+/// The user and the group that new files of ours belong to.
+#[must_use]
+pub fn ids() -> (u32, u32) {
+    (geteuid().as_raw(), getegid().as_raw())
 }
 
 /// Whether we may change the machine.
