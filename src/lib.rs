@@ -8,6 +8,7 @@ pub mod key;
 pub mod layout;
 pub mod logs;
 pub mod manifest;
+pub mod quote;
 pub mod report;
 pub mod service;
 pub mod system;

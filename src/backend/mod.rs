@@ -6,17 +6,19 @@
 //! To add a backend: a folder or file here, its templates, and a line in [`ALL`].
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
 use crate::key::Key;
 use crate::layout::{Layout, Scope};
 use crate::logs::LogQuery;
 use crate::report::{Effect, State, Status, Wanted};
-use crate::service::Service;
+use crate::service::{Secret, Service};
 
 /// The service managers that daemonctl knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -127,7 +129,8 @@ pub struct Artifact {
     pub path: PathBuf,
     /// What it is.
     pub body: Body,
-    /// The unit whose restart makes a change of it effective; None: none (an enable link).
+    /// The unit whose restart makes a change of it effective; None: none (an enable link). The name of a service with
+    /// instances means all of them (a template).
     pub unit: Option<String>,
 }
 
@@ -144,11 +147,47 @@ pub enum Body {
         /// that only the service or host reads.
         definition: bool,
     },
+    /// A 0600 file made of secrets. Rendering is pure and never sees a value: apply reads each from its source when it
+    /// writes the file, and keeps no copy in journal or receipt.
+    Secrets {
+        /// The secrets by name.
+        entries: BTreeMap<String, Secret>,
+        /// How they are written down.
+        format: SecretFormat,
+    },
     /// A symbolic link (an enabled unit).
     Link {
         /// What it points to.
         target: PathBuf,
     },
+}
+
+/// How secrets stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SecretFormat {
+    /// Lines that systemd's `EnvironmentFile=` reads.
+    SystemdEnvironment,
+}
+
+impl SecretFormat {
+    /// The file's content.
+    pub fn content(self, values: &BTreeMap<String, String>) -> Result<Vec<u8>> {
+        let mut content = String::new();
+        for (name, value) in values {
+            match self {
+                Self::SystemdEnvironment => {
+                    if let Some(why) = crate::quote::systemd::variable_refused(name, value) {
+                        return Err(Error::new(Exit::Manifest, format!("secret `{name}` {why}"))
+                            .hint("hand it over as a file: `{ credential = \"NAME\" }`"));
+                    }
+                    content.push_str(&crate::quote::systemd::EnvFileLine { name, value }.to_string());
+                    content.push('\n');
+                }
+            }
+        }
+        Ok(content.into_bytes())
+    }
 }
 
 /// Whether a manager runs the machine.
