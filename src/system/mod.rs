@@ -5,8 +5,10 @@
 
 pub mod files;
 pub mod host_binary;
+pub mod interrupt;
 pub mod lock;
 pub mod machine;
+pub mod terminal;
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,182 @@
+//! THE ONLY STDOUT: what commands returned, as text or JSON.
+//!
+//! Answers go to standard output; with `--json` so do errors, since whoever reads it reads one stream. A reader that
+//! has gone away (`| head`) is no error.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+
+use serde_json::json;
+
+use super::{Context, style};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::{Report, Style};
+use crate::system::terminal::{self, Stream};
+
+/// Prints an answer, and gives its exit code.
+pub(super) fn report(report: &Report, context: &Context) -> Exit {
+    let text = if context.globals.json() {
+        match report.view.json() {
+            serde_json::Value::Null => String::new(),
+            value => format!("{value:#}\n"),
+        }
+    } else {
+        report.view.text(&context.style)
+    };
+    match write(&text) {
+        Ok(()) => report.exit,
+        Err(error) => unwritable(&error),
+    }
+}
+
+/// Prints an error, and gives its exit code.
+pub(super) fn error(error: &Error, context: &Context) -> Exit {
+    if context.globals.json() {
+        return match write(&format!("{:#}\n", error_json(error))) {
+            Ok(()) => error.exit(),
+            Err(error) => unwritable(&error),
+        };
+    }
+    let style = Style { color: terminal::wants_color(Stream::Stderr), ..context.style };
+    complain(&error_text(error, &style));
+    error.exit()
+}
+
+/// Prints what clap has to say: help and version, or what is wrong with the command line. Gives the exit code.
+pub(super) fn usage(error: &clap::Error) -> u8 {
+    let wrong = error.use_stderr();
+    if wrong && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let message = text.trim().trim_start_matches("error: ");
+        let shown = json!({ "error": { "message": message, "exit": Exit::Usage, "code": Exit::Usage.code() } });
+        let _ = write(&format!("{shown:#}\n"));
+        return Exit::Usage.code();
+    }
+    match error.print() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => unwritable(&error).code(),
+        _ if wrong => Exit::Usage.code(),
+        _ => Exit::Done.code(),
+    }
+}
+
+/// A line that is no answer, such as a remark while a command goes on, on standard error.
+pub(super) fn remark(text: &str, context: &Context) {
+    if !context.globals.quiet() {
+        complain(&format!("{text}\n"));
+    }
+}
+
+/// Standard output for a command whose answer has no end.
+pub(super) struct Lines(io::BufWriter<io::StdoutLock<'static>>);
+
+impl Lines {
+    /// Opens it.
+    pub(super) fn new() -> Self {
+        Self(io::BufWriter::with_capacity(64 * 1024, io::stdout().lock()))
+    }
+
+    /// Adds text, which is shown at the next [`flush`](Self::flush) at the latest. `Break`: nobody reads any more.
+    pub(super) fn add(&mut self, text: &str) -> ControlFlow<()> {
+        flow(self.0.write_all(text.as_bytes()))
+    }
+
+    /// Shows what was added.
+    pub(super) fn flush(&mut self) -> ControlFlow<()> {
+        flow(self.0.flush())
+    }
+}
+
+fn flow(written: io::Result<()>) -> ControlFlow<()> {
+    match written {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(_) => ControlFlow::Break(()),
+    }
+}
+
+/// Shows a text in place of the one before, on a terminal; below it elsewhere. `Break`: nobody reads any more.
+pub(super) fn redraw(text: &str) -> ControlFlow<()> {
+    if terminal::is_smart(Stream::Stdout) {
+        // Home; each line cleared behind its end; all below the last cleared. Clearing first would flicker.
+        let drawn = text.replace('\n', "\u{1b}[K\n");
+        return flow(write_all(&format!("\u{1b}[H{drawn}\u{1b}[J")));
+    }
+    flow(write_all(text))
+}
+
+fn write(text: &str) -> io::Result<()> {
+    match write_all(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+fn write_all(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+fn unwritable(error: &io::Error) -> Exit {
+    complain(&format!("error: cannot write to standard output: {error}\n"));
+    Exit::Failed
+}
+
+fn complain(text: &str) {
+    // When standard error is gone too there is nobody left to tell.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn error_text(error: &Error, style: &Style) -> String {
+    let mut text = String::new();
+    let _ = writeln!(text, "{} {error}", style::paint("error:", style::RED.bold(), style));
+    for line in error.details().iter().flat_map(|detail| detail.lines()) {
+        let _ = writeln!(text, "  {}", style::harmless(line));
+    }
+    for hint in error.hints() {
+        let _ = writeln!(text, "{} {hint}", style::paint("hint:", style::CYAN, style));
+    }
+    text
+}
+
+fn error_json(error: &Error) -> serde_json::Value {
+    json!({
+        "error": {
+            "message": error.to_string(),
+            "exit": error.exit(),
+            "code": error.exit().code(),
+            "details": error.details(),
+            "hints": error.hints(),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Style = Style { color: false, width: None, quiet: false };
+
+    fn example() -> Error {
+        Error::not_permitted("cannot write `/etc/x`: no").detail("line 1\nline 2").hint("run it with sudo")
+    }
+
+    #[test]
+    fn an_error_is_a_message_details_and_hints() {
+        assert_eq!(
+            error_text(&example(), &PLAIN),
+            "error: cannot write `/etc/x`: no\n  line 1\n  line 2\nhint: run it with sudo\n"
+        );
+        let colored = error_text(&example(), &Style { color: true, ..PLAIN });
+        assert!(colored.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m cannot"), "{colored:?}");
+    }
+
+    #[test]
+    fn an_error_in_json_has_its_code() {
+        let json = error_json(&example());
+        assert_eq!(json["error"]["code"], 7);
+        assert_eq!(json["error"]["exit"], "not-permitted");
+        assert_eq!(json["error"]["hints"][0], "run it with sudo");
+    }
+}
