@@ -402,14 +402,13 @@ impl Step<'_> {
     fn take(&mut self, event: Event) {
         use Current as C;
         match (event, self.state.current) {
-            (Event::Start, _) => self.start(),
             (Event::Stop { forced }, _) => self.stop(forced),
             (Event::Restart, C::Unready | C::PostStart | C::Running) => {
                 self.fresh();
                 self.state.after = After::Start;
                 self.pre_stop();
             }
-            (Event::Restart, _) => self.start(),
+            (Event::Start | Event::Restart, _) => self.start(),
             (Event::Reload, C::Running) => self.actions.push(Action::Reload),
 
             (Event::DependenciesReady, C::Held) => self.conditions(),
@@ -735,7 +734,6 @@ impl Step<'_> {
             return self.exited(Ended::Unseen, current);
         }
         let action = match current {
-            C::Stopped | C::Completed | C::Failed | C::GaveUp | C::Backoff => return,
             C::Held => Action::AwaitDependencies,
             C::Waiting => Action::AskConditions,
             C::PreStart => Action::RunHooks(Stage::PreStart),
@@ -743,7 +741,7 @@ impl Step<'_> {
             C::Spawning if self.state.wanted == Wanted::Down => return self.rest(C::Stopped, None),
             C::Spawning => Action::Spawn,
             C::Unready if self.policy.kind == Kind::Service => Action::WatchReady,
-            C::Unready => return,
+            C::Stopped | C::Completed | C::Failed | C::GaveUp | C::Backoff | C::Unready => return,
             C::PostStart => Action::RunHooks(Stage::PostStart),
             C::Running => Action::WatchHealth,
             C::PreStop => Action::RunHooks(Stage::PreStop),

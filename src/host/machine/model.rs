@@ -56,6 +56,7 @@ impl World {
         }
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "an event is given away")]
     fn give(&mut self, event: Event) {
         let before = self.state.clone();
         let (state, actions) = step(&self.policy, before.clone(), event.clone(), Now { at: self.now, roll: 0.5 });

@@ -1,8 +1,26 @@
 //! Unix.
 
-/// The name of a signal, without `SIG`.
+mod account;
+mod clock;
+mod fifo;
+mod lock;
+mod process;
+mod spawn;
+mod tree;
+
+pub use account::{Account, account_of, own_account};
+pub use clock::{boot_id, monotonic};
+pub use fifo::{fifo, open_fifo_for_child, open_fifo_for_reading};
+pub use lock::{Lock, hold_lock};
+pub use process::{
+    Identity, become_subreaper, forget_inherited_files, identify, lives, reap, send, send_group, signal_name,
+    signal_number,
+};
+pub use spawn::{Launch, Output, spawn};
+pub use tree::{Member, everyone_marked, members, tree_of};
+
+/// A file descriptor that becomes readable when the process ends; None where the system has none.
 #[must_use]
-pub fn signal_name(number: i32) -> Option<String> {
-    let signal = nix::sys::signal::Signal::try_from(number).ok()?;
-    signal.as_str().strip_prefix("SIG").map(str::to_owned)
+pub fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
+    process::pidfd(pid)
 }

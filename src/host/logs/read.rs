@@ -1,0 +1,61 @@
+//! Finding what services wrote again: every generation, in order, compressed ones too.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Every generation of a log, oldest first. The current file is not among them.
+#[must_use]
+pub fn generations(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
+    let Some(stem) = current.file_stem() else { return Vec::new() };
+    let stem = format!("{}.", stem.to_string_lossy());
+    let extension = current.extension().map(|extension| extension.to_string_lossy().into_owned());
+    let mut found = Vec::new();
+    for folder in [current.parent(), archive].into_iter().flatten() {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        found.extend(entries.filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let name = path.file_name()?.to_str()?;
+            let rest = name.strip_prefix(&stem)?;
+            let rest = rest.strip_suffix(".gz").or_else(|| rest.strip_suffix(".zst")).unwrap_or(rest);
+            let time = match &extension {
+                Some(extension) => rest.strip_suffix(extension.as_str())?.strip_suffix('.')?,
+                None => rest,
+            };
+            is_time(time).then(|| (time.to_owned(), path.clone()))
+        }));
+    }
+    found.sort();
+    found.dedup_by(|one, other| one.1 == other.1);
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+/// `20260102T030405.678901Z`.
+fn is_time(text: &str) -> bool {
+    text.len() == 23
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 => byte == b'T',
+            15 => byte == b'.',
+            22 => byte == b'Z',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
+/// A generation, decompressed while it is read.
+pub fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    let file = File::open(path)?;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        #[cfg(unix)]
+        Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
+        #[cfg(unix)]
+        Some("zst") => Ok(Box::new(zstd::stream::read::Decoder::new(file)?)),
+        _ => Ok(Box::new(file)),
+    }
+}
+
+/// All of a generation.
+pub fn whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

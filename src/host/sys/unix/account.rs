@@ -1,0 +1,98 @@
+//! Accounts: the ids and the home that a service gets.
+
+use std::ffi::CString;
+use std::path::PathBuf;
+
+use nix::unistd::{Gid, Group, Uid, User};
+
+use crate::error::{Error, Result};
+
+/// An account, as far as a child process needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Supplementary groups; None: keep the supervisor's.
+    pub groups: Option<Vec<u32>>,
+    /// Name.
+    pub name: String,
+    /// Home folder.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: PathBuf,
+}
+
+/// The account that this process runs as.
+#[must_use]
+pub fn own_account() -> Account {
+    let uid = Uid::effective();
+    let user = User::from_uid(uid).ok().flatten();
+    Account {
+        uid: uid.as_raw(),
+        gid: Gid::effective().as_raw(),
+        groups: None,
+        name: user.as_ref().map_or_else(|| uid.to_string(), |user| user.name.clone()),
+        home: std::env::var_os("HOME")
+            .map(PathBuf::from)
+            .or_else(|| user.as_ref().map(|user| user.dir.clone()))
+            .unwrap_or_else(|| PathBuf::from("/")),
+        shell: user.map_or_else(|| PathBuf::from("/bin/sh"), |user| user.shell),
+    }
+}
+
+/// The account a service asks for.
+pub fn account_of(user: Option<&str>, group: Option<&str>) -> Result<Account> {
+    let own = own_account();
+    if user.is_none() && group.is_none() {
+        return Ok(own);
+    }
+    let mut account = match user {
+        None => own.clone(),
+        Some(name) => named(name)?,
+    };
+    if let Some(name) = group {
+        let found = Group::from_name(name).map_err(|errno| Error::failed(format!("cannot look up group `{name}`: {errno}")))?;
+        account.gid =
+            found.ok_or_else(|| Error::failed(format!("there is no group `{name}` on this machine")))?.gid.as_raw();
+    }
+    if account.uid == own.uid && account.gid == own.gid {
+        account.groups = None;
+    } else if own.uid != 0 {
+        return Err(Error::not_permitted(format!(
+            "cannot run as `{}`: the supervisor runs as `{}`, and only root can change to another account",
+            account.name, own.name
+        ))
+        .hint("use system scope (`--system`, as root), or leave out `user` and `group`"));
+    }
+    Ok(account)
+}
+
+fn named(name: &str) -> Result<Account> {
+    let found = User::from_name(name).map_err(|errno| Error::failed(format!("cannot look up user `{name}`: {errno}")))?;
+    let user = found.ok_or_else(|| {
+        Error::failed(format!("there is no user `{name}` on this machine")).hint("create it, or change `user`")
+    })?;
+    Ok(Account {
+        uid: user.uid.as_raw(),
+        gid: user.gid.as_raw(),
+        groups: Some(supplementary(&user)),
+        name: user.name,
+        home: user.dir,
+        shell: user.shell,
+    })
+}
+
+#[cfg(not(target_vendor = "apple"))]
+fn supplementary(user: &User) -> Vec<u32> {
+    let Ok(name) = CString::new(user.name.as_str()) else { return vec![user.gid.as_raw()] };
+    nix::unistd::getgrouplist(&name, user.gid)
+        .map_or_else(|_| vec![user.gid.as_raw()], |groups| groups.into_iter().map(Gid::as_raw).collect())
+}
+
+#[cfg(target_vendor = "apple")]
+fn supplementary(user: &User) -> Vec<u32> {
+    let _ = CString::new(user.name.as_str());
+    vec![user.gid.as_raw()]
+}

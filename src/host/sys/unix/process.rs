@@ -1,0 +1,146 @@
+//! Processes: who one is, signals to it, and its end.
+
+use nix::errno::Errno;
+use nix::sys::signal::{Signal as Number, kill, killpg};
+use nix::unistd::Pid;
+use serde::{Deserialize, Serialize};
+
+use crate::host::machine::Ended;
+use crate::service::Signal;
+
+/// Who a process is: its id, and when it started, because ids come round again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Process id; its session and its group have the same.
+    pub pid: i32,
+    /// When it started, in the system's own unit (Linux: clock ticks since boot).
+    pub started: u64,
+}
+
+/// The number of a signal.
+#[must_use]
+pub const fn signal_number(signal: Signal) -> i32 {
+    match signal {
+        Signal::Abrt => libc::SIGABRT,
+        Signal::Alrm => libc::SIGALRM,
+        Signal::Cont => libc::SIGCONT,
+        Signal::Hup => libc::SIGHUP,
+        Signal::Int => libc::SIGINT,
+        Signal::Kill => libc::SIGKILL,
+        Signal::Quit => libc::SIGQUIT,
+        Signal::Term => libc::SIGTERM,
+        Signal::Usr1 => libc::SIGUSR1,
+        Signal::Usr2 => libc::SIGUSR2,
+        Signal::Winch => libc::SIGWINCH,
+    }
+}
+
+/// The name of a signal, without `SIG`.
+#[must_use]
+pub fn signal_name(number: i32) -> Option<String> {
+    let signal = Number::try_from(number).ok()?;
+    signal.as_str().strip_prefix("SIG").map(str::to_owned)
+}
+
+/// When a process started; None: it is gone.
+#[cfg(target_os = "linux")]
+fn started(pid: i32) -> Option<u64> {
+    let stat = super::tree::stat(pid)?;
+    (!matches!(stat.state, b'Z' | b'X')).then_some(stat.started)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn started(pid: i32) -> Option<u64> {
+    use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+    let pid = Pid::from_u32(u32::try_from(pid).ok()?);
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), true, ProcessRefreshKind::nothing());
+    system.process(pid).map(sysinfo::Process::start_time)
+}
+
+/// Who the process with this id is now; None: there is none.
+#[must_use]
+pub fn identify(pid: i32) -> Option<Identity> {
+    started(pid).map(|started| Identity { pid, started })
+}
+
+/// Whether that very process lives.
+#[must_use]
+pub fn lives(who: Identity) -> bool {
+    started(who.pid) == Some(who.started)
+}
+
+/// Sends a signal to one process. False: it is gone.
+#[must_use]
+pub fn send(pid: i32, signal: i32) -> bool {
+    Number::try_from(signal).is_ok_and(|signal| kill(Pid::from_raw(pid), signal) != Err(Errno::ESRCH))
+}
+
+/// Sends a signal to a process group; None only asks. False: nobody is in it.
+#[must_use]
+pub fn send_group(group: i32, signal: Option<i32>) -> bool {
+    let signal = signal.and_then(|signal| Number::try_from(signal).ok());
+    killpg(Pid::from_raw(group), signal) != Err(Errno::ESRCH)
+}
+
+/// The next child that has ended, and how; None: none has. It returns at once.
+#[must_use]
+pub fn reap() -> Option<(i32, Ended)> {
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is to a living integer. By hand, because nix has no word for an end by a real-time signal.
+        let pid = unsafe { libc::waitpid(-1, &raw mut status, libc::WNOHANG) };
+        if pid == -1 && Errno::last() == Errno::EINTR {
+            continue;
+        }
+        let ended = match pid {
+            i32::MIN..=0 => return None,
+            _ if libc::WIFEXITED(status) => Ended::Code(libc::WEXITSTATUS(status)),
+            _ if libc::WIFSIGNALED(status) => Ended::Signal(libc::WTERMSIG(status)),
+            _ => continue,
+        };
+        return Some((pid, ended));
+    }
+}
+
+/// From now on orphans of our children become our children. False: this system can't.
+#[must_use]
+pub fn become_subreaper() -> bool {
+    #[cfg(target_os = "linux")]
+    return nix::sys::prctl::set_child_subreaper(true).is_ok();
+    #[cfg(not(target_os = "linux"))]
+    false
+}
+
+/// Whatever files this process was born with, no service inherits them.
+pub fn forget_inherited_files() {
+    for folder in ["/proc/self/fd", "/dev/fd"] {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        let open: Vec<i32> = entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter(|fd| *fd > 2)
+            .collect();
+        for fd in open {
+            // SAFETY: setting a flag on a number that may no longer be open has no effect but EBADF.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+        return;
+    }
+}
+
+pub(super) fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::FromRawFd;
+        // SAFETY: pidfd_open takes two numbers and touches no memory.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0)?;
+        // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
+        Some(unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) })
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = pid;
+        None
+    }
+}

@@ -1,0 +1,130 @@
+//! Making a child: a session of its own, and nothing inherited but what is meant.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use super::account::Account;
+
+/// Where a child's output goes.
+#[derive(Debug)]
+pub enum Output {
+    /// Nowhere.
+    Null,
+    /// To this file or pipe.
+    File(File),
+    /// Where ours goes.
+    Inherit,
+}
+
+impl Output {
+    fn stdio(self) -> Stdio {
+        match self {
+            Self::Null => Stdio::null(),
+            Self::File(file) => file.into(),
+            Self::Inherit => Stdio::inherit(),
+        }
+    }
+}
+
+/// A child to be made.
+#[derive(Debug)]
+pub struct Launch<'a> {
+    /// Program and arguments.
+    pub argv: &'a [String],
+    /// Its whole environment.
+    pub env: Vec<(String, String)>,
+    /// Where it starts.
+    pub dir: PathBuf,
+    /// Permission bits that its files lose.
+    pub umask: Option<u32>,
+    /// Who it runs as.
+    pub account: &'a Account,
+    /// Most open files.
+    pub open_files: Option<u64>,
+    /// Nice value, -20 to 19.
+    pub nice: Option<i32>,
+    /// Standard input is empty; these are the outputs.
+    pub stdout: Output,
+    /// Standard error.
+    pub stderr: Output,
+}
+
+/// Runs the program, and returns its process id once the program was really loaded.
+pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
+    let Some((program, args)) = launch.argv.split_first() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "there is no program to run"));
+    };
+    let mut command = Command::new(program);
+    command
+        .args(args)
+        .env_clear()
+        .envs(launch.env)
+        .current_dir(&launch.dir)
+        .stdin(Stdio::null())
+        .stdout(launch.stdout.stdio())
+        .stderr(launch.stderr.stdio());
+    let becomes = Becomes {
+        umask: launch.umask,
+        ids: launch.account.groups.as_ref().map(|groups| (launch.account.uid, launch.account.gid, groups.clone())),
+        gid: launch.account.gid,
+        open_files: launch.open_files,
+        nice: launch.nice,
+    };
+    // SAFETY: between fork and exec the closure makes system calls on data that was allocated before; it takes no
+    // lock and allocates nothing.
+    unsafe { command.pre_exec(move || becomes.apply()) };
+    let child = command.spawn()?;
+    i32::try_from(child.id()).map_err(io::Error::other)
+}
+
+struct Becomes {
+    umask: Option<u32>,
+    ids: Option<(u32, u32, Vec<u32>)>,
+    gid: u32,
+    open_files: Option<u64>,
+    nice: Option<i32>,
+}
+
+impl Becomes {
+    fn apply(&self) -> io::Result<()> {
+        // Signals that whoever started the supervisor had ignored (nohup) are not ignored in the service.
+        for signal in 1..=31 {
+            // SAFETY: signal(2) with SIG_DFL; the numbers that can't be set answer EINVAL.
+            unsafe { libc::signal(signal, libc::SIG_DFL) };
+        }
+        nix::unistd::setsid()?;
+        if let Some(nice) = self.nice {
+            // SAFETY: setpriority(2) takes numbers only.
+            check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
+        }
+        if let Some(files) = self.open_files {
+            // Hard limits go up for root only; soft ones up to the hard one for anybody.
+            let (_, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
+            let wanted = files.into();
+            let root = nix::unistd::geteuid().is_root();
+            let hard = if root || wanted <= hard { wanted } else { hard };
+            nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, wanted, hard)?;
+        }
+        if let Some(umask) = self.umask {
+            // SAFETY: umask(2) cannot fail.
+            unsafe { libc::umask(umask as libc::mode_t) };
+        }
+        if let Some((uid, gid, groups)) = &self.ids {
+            let count = groups.len().try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
+            // SAFETY: the pointer and the count are those of one living slice of group ids.
+            check(unsafe { libc::setgroups(count, groups.as_ptr().cast()) })?;
+            nix::unistd::setgid((*gid).into())?;
+            nix::unistd::setuid((*uid).into())?;
+        } else if self.gid != nix::unistd::getegid().as_raw() {
+            nix::unistd::setgid(self.gid.into())?;
+        }
+        Ok(())
+    }
+}
+
+fn check(result: i32) -> io::Result<()> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}

@@ -1,0 +1,182 @@
+//! Which processes came of a service, wherever they have gone.
+//!
+//! A service's main process leads a session of its own, and its environment carries a mark that every run has for
+//! itself. A process belongs to it when it descends from the main process, is in its session, or carries the mark: so
+//! a child that called `setsid`, or that was orphaned and is now ours (we are its subreaper), is still found.
+
+/// A process of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Process id.
+    pub pid: i32,
+    /// Its parent's.
+    pub parent: i32,
+    /// Its session.
+    pub session: i32,
+}
+
+/// The living processes of the machine that we may see.
+#[must_use]
+pub fn members() -> Vec<Member> {
+    imp::members()
+}
+
+/// The living processes of a service, whose main process is or was `main`. `far`: the service is not ours by birth, so all of the machine's processes are looked at.
+/// `other`: whether one of our children is known to belong to somebody else, so that it need not be looked into.
+#[must_use]
+pub fn tree_of(main: i32, mark: &str, far: bool, other: &dyn Fn(i32) -> bool) -> Vec<i32> {
+    let mut found = Vec::new();
+    // Where the kernel keeps no lists of children, everything is looked at.
+    if far || !imp::tree_of(main, mark, other, &mut found) {
+        found.clear();
+        let table = members();
+        let mut seeds: Vec<i32> = table
+            .iter()
+            .filter(|member| member.pid == main || member.session == main || has_mark(member.pid, mark))
+            .map(|member| member.pid)
+            .collect();
+        while let Some(pid) = seeds.pop() {
+            if !found.contains(&pid) {
+                found.push(pid);
+                seeds.extend(table.iter().filter(|member| member.parent == pid).map(|member| member.pid));
+            }
+        }
+    }
+    let own = i32::try_from(std::process::id()).unwrap_or(0);
+    found.retain(|pid| *pid != own && *pid > 1);
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+/// The value of the mark's variable in a process's environment; None: it has none, or we may not look.
+fn mark_of(pid: i32) -> Option<String> {
+    let environment = imp::environment(pid)?;
+    let prefix = concat!("DAEMONCTL_INVOCATION", "=");
+    environment
+        .split(|byte| *byte == 0)
+        .find_map(|variable| variable.strip_prefix(prefix.as_bytes()))
+        .map(|value| String::from_utf8_lossy(value).into_owned())
+}
+
+fn has_mark(pid: i32, mark: &str) -> bool {
+    !mark.is_empty() && mark_of(pid).is_some_and(|found| found == mark)
+}
+
+/// Every process whose mark starts with `prefix`, and its mark.
+#[must_use]
+pub fn everyone_marked(prefix: &str) -> Vec<(Member, String)> {
+    members()
+        .into_iter()
+        .filter_map(|member| Some((member, mark_of(member.pid).filter(|mark| mark.starts_with(prefix))?)))
+        .collect()
+}
+
+#[cfg(target_os = "linux")]
+pub(super) use imp::stat;
+
+#[cfg(target_os = "linux")]
+mod imp {
+    use super::Member;
+
+    pub(in super::super) struct Stat {
+        pub(in super::super) state: u8,
+        pub(in super::super) parent: i32,
+        pub(in super::super) session: i32,
+        pub(in super::super) started: u64,
+    }
+
+    /// `/proc/PID/stat`, proc(5). The name in it may hold anything, so fields count from the last parenthesis.
+    pub(in super::super) fn stat(pid: i32) -> Option<Stat> {
+        let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        let end = text.iter().rposition(|byte| *byte == b')')?;
+        let fields: Vec<&[u8]> = text.get(end + 2..)?.split(|byte| *byte == b' ').collect();
+        let number = |index: usize| -> Option<u64> { std::str::from_utf8(fields.get(index)?).ok()?.trim().parse().ok() };
+        Some(Stat {
+            state: *fields.first()?.first()?,
+            parent: i32::try_from(number(1)?).ok()?,
+            session: i32::try_from(number(3)?).ok()?,
+            started: number(19)?,
+        })
+    }
+
+    fn alive(pid: i32) -> Option<Stat> {
+        stat(pid).filter(|stat| !matches!(stat.state, b'Z' | b'X'))
+    }
+
+    pub(super) fn members() -> Vec<Member> {
+        let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+        entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .filter_map(|pid: i32| {
+                alive(pid).map(|stat| Member { pid, parent: stat.parent, session: stat.session })
+            })
+            .collect()
+    }
+
+    pub(super) fn environment(pid: i32) -> Option<Vec<u8>> {
+        std::fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
+    /// The children of a process, by the kernel's own list; None: this kernel has none.
+    fn children(pid: i32) -> Option<Vec<i32>> {
+        let mut all = Vec::new();
+        for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+            let list = std::fs::read_to_string(task.path().join("children")).ok()?;
+            all.extend(list.split_ascii_whitespace().filter_map(|pid| pid.parse::<i32>().ok()));
+        }
+        Some(all)
+    }
+
+    /// The quick way, which looks at a few processes instead of all: descendants of the main process, and those of
+    /// our own children that are of its session or carry its mark.
+    pub(super) fn tree_of(main: i32, mark: &str, other: &dyn Fn(i32) -> bool, found: &mut Vec<i32>) -> bool {
+        let Ok(own) = i32::try_from(std::process::id()) else { return false };
+        let Some(ours) = children(own) else { return false };
+        let mut seeds: Vec<i32> = ours
+            .into_iter()
+            .filter(|pid| {
+                *pid == main
+                    || !other(*pid)
+                        && alive(*pid).is_some_and(|stat| stat.session == main || super::has_mark(*pid, mark))
+            })
+            .collect();
+        while let Some(pid) = seeds.pop() {
+            if alive(pid).is_some() && !found.contains(&pid) {
+                found.push(pid);
+            }
+            seeds.extend(children(pid).unwrap_or_default());
+        }
+        true
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use super::Member;
+
+    pub(super) fn members() -> Vec<Member> {
+        use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+        let mut system = System::new();
+        system.refresh_processes_specifics(ProcessesToUpdate::All, true, ProcessRefreshKind::nothing());
+        let number = |pid: sysinfo::Pid| i32::try_from(pid.as_u32()).unwrap_or(0);
+        system
+            .processes()
+            .iter()
+            .filter(|(_, process)| process.status() != sysinfo::ProcessStatus::Zombie)
+            .map(|(pid, process)| Member {
+                pid: number(*pid),
+                parent: process.parent().map_or(0, number),
+                session: process.session_id().map_or(0, number),
+            })
+            .collect()
+    }
+
+    pub(super) fn environment(_: i32) -> Option<Vec<u8>> {
+        None
+    }
+
+    pub(super) fn tree_of(_: i32, _: &str, _: &dyn Fn(i32) -> bool, _: &mut Vec<i32>) -> bool {
+        false
+    }
+}
