@@ -3,6 +3,7 @@
 //! What is decided is decided elsewhere, from data; here it is looked at and done. A backend's act side and the
 //! host's mechanisms build on these too.
 
+pub mod commands;
 pub mod files;
 pub mod host_binary;
 pub mod interrupt;
