@@ -68,24 +68,15 @@ for line in sys.stdin:
 }
 
 # Runs a test executable, and counts: none executed is a failure, since a filter or a gate has then hidden them all.
-# CMD bounds itself by `timeout` where the tests run: killed from out here, they would live on in their box.
-# shellcheck disable=SC2034 # for who sources this
-live_timeout=(timeout --kill-after=10 "${DAEMONCTL_LIVE_TIMEOUT:-1200}")
-live_count=0 live_failed=0 live_job='' live_log=''
+live_count=0 live_failed=0
 live_run() { # LABEL CMD...
-    local label=$1 tail rc=0 n
+    local label=$1 log rc=0 n
     shift
-    live_log=$(mktemp)
+    log=$(mktemp)
     say "== $label"
-    # By a file and not a pipe, which a process that a failed test left behind would hold open.
-    "$@" >"$live_log" 2>&1 </dev/null &
-    live_job=$!
-    tail -n +1 -s 0.1 -f --pid="$live_job" "$live_log" &
-    tail=$!
-    wait "$live_job" || rc=$?
-    wait "$tail" || true
-    n=$(awk '/^test result:/ {for (i = 1; i <= NF; i++) if ($i ~ /^(passed|failed);$/) n += $(i - 1)} END {print n + 0}' "$live_log")
-    live_stop
+    timeout --kill-after=10 "${DAEMONCTL_LIVE_TIMEOUT:-1200}" "$@" 2>&1 | tee "$log" || rc=$?
+    n=$(awk '/^test result:/ {for (i = 1; i <= NF; i++) if ($i ~ /^(passed|failed);$/) n += $(i - 1)} END {print n + 0}' "$log")
+    rm -f "$log"
     live_count=$((live_count + n))
     if ((rc == 124 || rc == 137)); then say "FAILED $label: not done in ${DAEMONCTL_LIVE_TIMEOUT:-1200} s"
     elif ((rc)); then say "FAILED $label: exit status $rc"
@@ -93,11 +84,6 @@ live_run() { # LABEL CMD...
     else say "ok $label: $n tests"; return 0
     fi
     live_failed=$((live_failed + 1))
-}
-live_stop() { # for traps as well
-    [[ -z $live_job ]] || kill "$live_job" 2>/dev/null || true
-    [[ -z $live_log ]] || rm -f "$live_log"
-    live_job='' live_log=''
 }
 live_end() {
     ((live_failed == 0)) || die "$live_failed of the runs above failed"

@@ -56,9 +56,8 @@ impl Error {
         };
         let made = Self::new(exit, format!("cannot {tried}: {error}"));
         match error.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                made.hint("free some space on that file system and run the command again; nothing was left half written")
-            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => made
+                .hint("free some space on that file system and run the command again; nothing was left half written"),
             ErrorKind::ReadOnlyFilesystem => made.hint("remount the file system writable, or use `--root DIR`"),
             _ => made,
         }
@@ -82,6 +81,19 @@ impl Error {
     #[must_use]
     pub fn context(mut self, doing: impl fmt::Display) -> Self {
         self.message = format!("{doing}: {}", self.message);
+        self
+    }
+
+    /// Two failures as one: the first's exit code, the second's message as a detail.
+    #[must_use]
+    pub fn and(mut self, second: Self) -> Self {
+        self.details.push(second.message);
+        self.details.extend(second.details);
+        for hint in second.hints {
+            if !self.hints.contains(&hint) {
+                self.hints.push(hint);
+            }
+        }
         self
     }
 

@@ -60,6 +60,43 @@ impl Layout {
         }
     }
 
+    /// The usual folders on another machine. A user's are named as that machine's shell would see them.
+    #[must_use]
+    pub fn elsewhere(os: &str, scope: Scope) -> Self {
+        let paths = match (os, scope) {
+            ("macos", Scope::System) => {
+                ["/Library/Application Support/daemonctl", "/var/run/daemonctl", "/Library/Logs/daemonctl", "/Library"]
+            }
+            ("macos", Scope::User) => [
+                "/Users/USER/Library/Application Support/daemonctl",
+                "/Users/USER/Library/Caches/daemonctl",
+                "/Users/USER/Library/Logs/daemonctl",
+                "/Users/USER/Library",
+            ],
+            ("windows", Scope::System) => [
+                r"C:\ProgramData\daemonctl",
+                r"C:\ProgramData\daemonctl\run",
+                r"C:\ProgramData\daemonctl\logs",
+                r"C:\ProgramData",
+            ],
+            ("windows", Scope::User) => [
+                r"C:\Users\USER\AppData\Local\daemonctl",
+                r"C:\Users\USER\AppData\Local\daemonctl\run",
+                r"C:\Users\USER\AppData\Local\daemonctl\logs",
+                r"C:\Users\USER\AppData\Roaming",
+            ],
+            (_, Scope::System) => return Self::unix_system(),
+            (_, Scope::User) => [
+                "/home/USER/.local/state/daemonctl",
+                "/run/user/UID/daemonctl",
+                "/home/USER/.local/state/daemonctl/log",
+                "/home/USER/.config",
+            ],
+        };
+        let [state, runtime, logs, config] = paths.map(PathBuf::from);
+        Self { scope, root: None, state, runtime, logs, config }
+    }
+
     /// The same folders below `root`.
     #[must_use]
     pub fn under(mut self, root: Option<PathBuf>) -> Self {

@@ -1,3 +1,7 @@
-//! The doorbell: parse, run, exit code.
+//! The doorbell: parse, run, exit code. The rest is the library's.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(daemonctl::cli::main())
+}

@@ -339,8 +339,6 @@ pub struct Outcome {
     pub units: Vec<UnitOutcome>,
     /// What the operator should know: a finished or rolled back journal, linger, warnings.
     pub notes: Vec<String>,
-    /// Times in milliseconds, by phase.
-    pub timings: BTreeMap<String, f64>,
 }
 
 /// What a verb did to one unit.

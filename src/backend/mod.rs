@@ -5,6 +5,8 @@
 //!
 //! To add a backend: a folder or file here, its templates, and a line in [`ALL`].
 
+pub mod offline;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -44,16 +46,8 @@ pub enum BackendKind {
 
 impl BackendKind {
     /// Every kind, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
-        Self::Systemd,
-        Self::Launchd,
-        Self::Windows,
-        Self::Openrc,
-        Self::Sysv,
-        Self::Runit,
-        Self::Rcd,
-        Self::Embedded,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Systemd, Self::Launchd, Self::Windows, Self::Openrc, Self::Sysv, Self::Runit, Self::Rcd, Self::Embedded];
 
     /// Its name on the command line and in `[service.NAME.on.NAME]`.
     #[must_use]
@@ -94,6 +88,26 @@ pub struct Target {
     pub local: bool,
     /// The path of the host's binary as units shall name it.
     pub host_binary: PathBuf,
+}
+
+impl Target {
+    /// Another machine's target: the usual folders of its system, the newest version of its manager.
+    #[must_use]
+    pub fn elsewhere(backend: BackendKind, scope: Scope) -> Self {
+        let os = match backend {
+            BackendKind::Launchd => "macos",
+            BackendKind::Windows => "windows",
+            BackendKind::Rcd => "freebsd",
+            BackendKind::Systemd
+            | BackendKind::Openrc
+            | BackendKind::Sysv
+            | BackendKind::Runit
+            | BackendKind::Embedded => "linux",
+        };
+        let layout = Layout::elsewhere(os, scope);
+        let host_binary = layout.host_binaries().join("daemonctl");
+        Self { backend, os, scope, version: None, layout, local: false, host_binary }
+    }
 }
 
 /// How a key is met.
@@ -147,8 +161,8 @@ pub enum Body {
         /// that only the service or host reads.
         definition: bool,
     },
-    /// A 0600 file made of secrets. Rendering is pure and never sees a value: apply reads each from its source when it
-    /// writes the file, and keeps no copy in journal or receipt.
+    /// A 0600 file made of secrets. Rendering is pure and never sees a value: install reads each from its source when
+    /// it plans, and the receipt keeps neither value nor digest.
     Secrets {
         /// The secrets by name.
         entries: BTreeMap<String, Secret>,
@@ -190,6 +204,23 @@ impl SecretFormat {
     }
 }
 
+impl Body {
+    /// Bytes of its content.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::File { content, .. } => content.len(),
+            Self::Secrets { .. } | Self::Link { .. } => 0,
+        }
+    }
+
+    /// Whether it has no content.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// Whether a manager runs the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detection {
@@ -209,6 +240,11 @@ pub trait Backend: Sync {
 
     /// Every service needs daemonctl's host here, whatever its keys.
     fn always_hosts(&self) -> bool;
+
+    /// Starting at boot is all a matter of artifacts (enable links) here, as opposed to a data base of the manager's.
+    fn enables_by_files(&self) -> bool {
+        true
+    }
 
     /// The native names that `service` (with all its instances) takes up: `web.service`, `web.timer`. Two services
     /// never share one; an error names the name that the manager can't have.
@@ -249,6 +285,10 @@ pub struct UnitState {
     pub wanted: Option<Wanted>,
     /// It starts at boot.
     pub enabled: bool,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// Where its definition is, as the manager tells it (systemd: `FragmentPath`).
+    pub origin: Option<PathBuf>,
 }
 
 impl UnitState {

@@ -88,6 +88,7 @@ impl Lines {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is the result of a write, as it comes")]
 fn flow(written: io::Result<()>) -> ControlFlow<()> {
     match written {
         Ok(()) => ControlFlow::Continue(()),

@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn the_base_passes_on_little() {
-        let env = base("web", Path::new("/home/web"), Path::new("/bin/sh"), |name| (name == "TZ").then(|| "UTC".into()));
+        let env =
+            base("web", Path::new("/home/web"), Path::new("/bin/sh"), |name| (name == "TZ").then(|| "UTC".into()));
         assert_eq!(env.len(), 6);
         assert_eq!(env["HOME"], "/home/web");
     }

@@ -90,17 +90,20 @@ impl Current {
     pub const fn has_main(self) -> bool {
         matches!(
             self,
-            Self::Unready | Self::PostStart | Self::Running | Self::PreStop | Self::Asking | Self::Ending | Self::Killing
+            Self::Unready
+                | Self::PostStart
+                | Self::Running
+                | Self::PreStop
+                | Self::Asking
+                | Self::Ending
+                | Self::Killing
         )
     }
 
     /// On the way down.
     #[must_use]
     pub const fn is_ending(self) -> bool {
-        matches!(
-            self,
-            Self::PreStop | Self::Asking | Self::Ending | Self::Killing | Self::Clearing | Self::PostStop
-        )
+        matches!(self, Self::PreStop | Self::Asking | Self::Ending | Self::Killing | Self::Clearing | Self::PostStop)
     }
 }
 
@@ -656,8 +659,7 @@ impl Step<'_> {
     fn by_policy(&mut self) {
         let restart = &self.policy.restart;
         let ended = self.state.last.as_ref();
-        let success =
-            self.state.blame.is_none() && ended.is_some_and(|ended| ended.succeeded(&restart.success_codes));
+        let success = self.state.blame.is_none() && ended.is_some_and(|ended| ended.succeeded(&restart.success_codes));
         if success && self.policy.kind != Kind::Service {
             return self.rest(Current::Completed, None);
         }

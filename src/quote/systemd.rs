@@ -265,7 +265,9 @@ pub fn path_refused(path: &Path) -> Option<&'static str> {
     match path.to_str() {
         None => Some("is not UTF-8"),
         Some(text) if !text.starts_with('/') => Some("is not absolute"),
-        Some(text) if text.contains(['\n', '\r', '\0']) => Some("has a line break, for which unit files have no escape"),
+        Some(text) if text.contains(['\n', '\r', '\0']) => {
+            Some("has a line break, for which unit files have no escape")
+        }
         Some(_) => None,
     }
 }
@@ -273,11 +275,7 @@ pub fn path_refused(path: &Path) -> Option<&'static str> {
 /// A text as one line: line breaks and other control characters become spaces.
 #[must_use]
 pub fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains(char::is_control) {
-        text.replace(char::is_control, " ").into()
-    } else {
-        text.into()
-    }
+    if text.contains(char::is_control) { text.replace(char::is_control, " ").into() } else { text.into() }
 }
 
 #[cfg(test)]

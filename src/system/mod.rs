@@ -27,9 +27,21 @@ pub fn exists(path: &Path) -> bool {
     path.exists()
 }
 
-/// The path as seen from `/`, without asking whether it exists or is a link.
+/// The path, absolute and without `.` and `..`, links not resolved: a manifest is owned under the name it was given.
 pub fn absolute(path: &Path) -> Result<PathBuf> {
-    std::path::absolute(path).doing(format_args!("tell where `{}` is", path.display()))
+    use std::path::Component;
+    let absolute = std::path::absolute(path).doing(format_args!("tell where `{}` is", path.display()))?;
+    let mut clean = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            Component::CurDir => {}
+            other => clean.push(other),
+        }
+    }
+    Ok(clean)
 }
 
 /// The time.

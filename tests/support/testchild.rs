@@ -110,20 +110,16 @@ impl Args {
 
     /// The next argument, which `what` names.
     fn need(&mut self, what: &str) -> Result<OsString, Box<dyn Error>> {
-        self.next()
-            .ok_or_else(|| format!("{what} is missing").into())
+        self.next().ok_or_else(|| format!("{what} is missing").into())
     }
 
     fn text(&mut self, what: &str) -> Result<String, Box<dyn Error>> {
-        self.need(what)?
-            .into_string()
-            .map_err(|had| format!("{what} is not UTF-8: {}", had.display()).into())
+        self.need(what)?.into_string().map_err(|had| format!("{what} is not UTF-8: {}", had.display()).into())
     }
 
     fn number<N: std::str::FromStr>(&mut self, what: &str) -> Result<N, Box<dyn Error>> {
         let text = self.text(what)?;
-        text.parse()
-            .map_err(|_| format!("{what}: `{text}` is not a number in range").into())
+        text.parse().map_err(|_| format!("{what}: `{text}` is not a number in range").into())
     }
 
     fn millis(&mut self, what: &str) -> Result<Duration, Box<dyn Error>> {
@@ -172,10 +168,7 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 /// A line appended by one write.
 fn append(path: &Path, line: &str) -> std::io::Result<()> {
-    let mut file = std::fs::OpenOptions::new()
-        .append(true)
-        .create(true)
-        .open(path)?;
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(format!("{line}\n").as_bytes())
 }
 
@@ -258,9 +251,8 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("testchild: {error}");
-            let missing = error
-                .downcast_ref::<std::io::Error>()
-                .is_some_and(|e| e.kind() == std::io::ErrorKind::Unsupported);
+            let missing =
+                error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::Unsupported);
             ExitCode::from(if missing { 2 } else { 1 })
         }
     }

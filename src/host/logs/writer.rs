@@ -142,9 +142,12 @@ impl Writer {
     fn look(&mut self) {
         let Some(open) = &mut self.file else { return };
         open.looked = Instant::now();
-        let same = open.file.metadata().ok().zip(fs::symlink_metadata(&self.path).ok()).is_some_and(|(ours, there)| {
-            (ours.dev(), ours.ino()) == (there.dev(), there.ino())
-        });
+        let same = open
+            .file
+            .metadata()
+            .ok()
+            .zip(fs::symlink_metadata(&self.path).ok())
+            .is_some_and(|(ours, there)| (ours.dev(), ours.ino()) == (there.dev(), there.ino()));
         if !same {
             self.file = None;
         } else if let Ok(metadata) = open.file.metadata()
@@ -159,9 +162,7 @@ impl Writer {
         let rotated = generation(&self.path, self.retention.archive.as_deref(), Timestamp::now());
         let moved = match &self.retention.archive {
             None => fs::rename(&self.path, &rotated),
-            Some(folder) => {
-                make_folder(folder).and_then(|()| fs::rename(&self.path, &rotated))
-            }
+            Some(folder) => make_folder(folder).and_then(|()| fs::rename(&self.path, &rotated)),
         };
         if let Err(error) = moved {
             // Growing is better than losing: it stays, and the next write tries again.

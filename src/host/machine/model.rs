@@ -98,7 +98,8 @@ impl World {
             Action::RunHooks(stage) => self.owed.push(Event::Hooks(stage, Ok(()))),
             Action::StopCommand => self.owed.push(Event::StopCommandDone),
             Action::Abandon => {
-                self.owed.retain(|event| !matches!(event, Event::Hooks(..) | Event::Conditions(_) | Event::StopCommandDone));
+                self.owed
+                    .retain(|event| !matches!(event, Event::Hooks(..) | Event::Conditions(_) | Event::StopCommandDone));
             }
             Action::Kill => {
                 self.rest = false;
@@ -130,7 +131,9 @@ impl World {
                 self.now += Duration::from_millis(u64::from(detail) * 40);
                 self.give(Event::Deadline);
             }
-            6 if self.main => self.exit(if detail < 128 { Ended::Code(i32::from(detail % 80)) } else { Ended::Signal(11) }),
+            6 if self.main => {
+                self.exit(if detail < 128 { Ended::Code(i32::from(detail % 80)) } else { Ended::Signal(11) })
+            }
             7 if self.main => self.rest = true,
             8 => self.owed_fails(),
             9 => self.new_supervisor(),
@@ -291,10 +294,7 @@ fn more_restarts_than_the_limit_is_giving_up_with_a_reason() {
     }
     crash(&mut world);
     assert_eq!(world.state.current, Current::GaveUp);
-    assert_eq!(
-        world.state.reason.as_deref(),
-        Some("restarted 2 times within 1m; the last run exited with code 1")
-    );
+    assert_eq!(world.state.reason.as_deref(), Some("restarted 2 times within 1m; the last run exited with code 1"));
     world.give(Event::Start);
     world.settle_one(0);
     assert_eq!((world.state.current, world.state.restarts), (Current::Running, 0));

@@ -62,9 +62,7 @@ pub(crate) fn stdout<T>(act: impl FnOnce(&mut Stdout) -> T) -> T {
 }
 
 pub(crate) fn monotonic() -> Duration {
-    std::time::SystemTime::UNIX_EPOCH
-        .elapsed()
-        .unwrap_or_default()
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 pub(crate) fn notify(_: &str) -> Result<()> {

@@ -87,9 +87,6 @@ pub(crate) fn half_lines(args: Args) -> Done {
 
 pub(crate) fn invalid_utf8(args: Args) -> Done {
     args.end()?;
-    write(
-        Stream::Out,
-        b"good\n\xff\xfe\ncaf\xe9\nnul\0nul\n\x1b[31mred\x1b[0m\nend\n",
-    )?;
+    write(Stream::Out, b"good\n\xff\xfe\ncaf\xe9\nnul\0nul\n\x1b[31mred\x1b[0m\nend\n")?;
     Ok(0)
 }

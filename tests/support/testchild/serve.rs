@@ -71,16 +71,9 @@ fn answer(client: &TcpStream, sick: Option<&OsString>) -> std::io::Result<()> {
         "/health" => 200,
         "/hang" => sys::pause(),
         "/die" => std::process::exit(1),
-        other => other
-            .strip_prefix("/status/")
-            .and_then(|status| status.parse().ok())
-            .unwrap_or(404),
+        other => other.strip_prefix("/status/").and_then(|status| status.parse().ok()).unwrap_or(404),
     };
     let body = format!("{status}\n");
     let mut client = client;
-    write!(
-        client,
-        "HTTP/1.1 {status} as asked\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
+    write!(client, "HTTP/1.1 {status} as asked\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }

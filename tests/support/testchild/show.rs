@@ -41,19 +41,12 @@ pub(crate) fn show(mode: &str, args: Args) -> Result<String, Box<dyn Error>> {
 fn env(args: Args) -> String {
     let names = args.rest();
     let all: BTreeMap<_, _> = if names.is_empty() {
-        std::env::vars_os()
-            .map(|(name, value)| (name, Some(value)))
-            .collect()
+        std::env::vars_os().map(|(name, value)| (name, Some(value))).collect()
     } else {
-        names
-            .into_iter()
-            .map(|name| (name.clone(), std::env::var_os(name)))
-            .collect()
+        names.into_iter().map(|name| (name.clone(), std::env::var_os(name))).collect()
     };
     object(all.iter().map(|(name, value)| {
-        let value = value
-            .as_ref()
-            .map_or("null".to_owned(), |value| text(value));
+        let value = value.as_ref().map_or("null".to_owned(), |value| text(value));
         (name.to_string_lossy().into_owned(), value)
     }))
 }
@@ -87,9 +80,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 }
 
 fn object(fields: impl IntoIterator<Item = (String, String)>) -> String {
-    let fields: Vec<_> = fields
-        .into_iter()
-        .map(|(name, value)| format!("{}:{value}", bytes(name.as_bytes())))
-        .collect();
+    let fields: Vec<_> =
+        fields.into_iter().map(|(name, value)| format!("{}:{value}", bytes(name.as_bytes()))).collect();
     format!("{{{}}}", fields.join(","))
 }

@@ -10,11 +10,7 @@ fn child(mut line: Vec<OsString>) -> std::io::Result<Command> {
         line.push("sleep".into());
     }
     let mut command = Command::new(std::env::current_exe()?);
-    command
-        .args(line)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(line).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(command)
 }
 
@@ -44,11 +40,7 @@ pub(crate) fn fork_leave(mut args: Args) -> Done {
     let mut command = child(between)?;
     sys::own_session(&mut command);
     let status = command.status()?;
-    if status.success() {
-        Ok(0)
-    } else {
-        Err(format!("the process in between: {status}").into())
-    }
+    if status.success() { Ok(0) } else { Err(format!("the process in between: {status}").into()) }
 }
 
 pub(crate) fn grandchild(mut args: Args) -> Done {

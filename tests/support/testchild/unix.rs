@@ -15,9 +15,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
 fn signal(name: &str) -> Result<Signal> {
-    format!("SIG{name}")
-        .parse()
-        .map_err(|_| Error::new(ErrorKind::InvalidInput, format!("no signal `{name}`")))
+    format!("SIG{name}").parse().map_err(|_| Error::new(ErrorKind::InvalidInput, format!("no signal `{name}`")))
 }
 
 /// Where the handler writes the number of each signal: a signal becomes a byte that `poll` can wait for.
@@ -38,11 +36,7 @@ impl Signals {
     pub(crate) fn on(names: &[&str]) -> Result<Self> {
         let (reader, writer) = std::io::pipe()?;
         PIPE.store(writer.into_raw_fd(), Ordering::Relaxed);
-        let action = SigAction::new(
-            SigHandler::Handler(note),
-            SaFlags::SA_RESTART,
-            SigSet::empty(),
-        );
+        let action = SigAction::new(SigHandler::Handler(note), SaFlags::SA_RESTART, SigSet::empty());
         for name in names {
             // SAFETY: `note` does nothing but a write(2), and is a handler for as long as the process lives.
             unsafe { sigaction(signal(name)?, &action)? };
@@ -58,14 +52,10 @@ impl Signals {
                 Some(until) => {
                     // Rounded up: woken a little early, the caller would spin for the rest of the millisecond.
                     let left = until.saturating_duration_since(Instant::now());
-                    PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000))
-                        .unwrap_or(PollTimeout::MAX)
+                    PollTimeout::try_from(left.as_nanos().div_ceil(1_000_000)).unwrap_or(PollTimeout::MAX)
                 }
             };
-            match poll(
-                &mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)],
-                timeout,
-            ) {
+            match poll(&mut [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)], timeout) {
                 Ok(0) => return Ok(None),
                 Ok(_) => {
                     let mut byte = [0];
@@ -127,8 +117,8 @@ pub(crate) fn monotonic() -> Duration {
 }
 
 pub(crate) fn notify(text: &str) -> Result<()> {
-    let name = std::env::var("NOTIFY_SOCKET")
-        .map_err(|_| Error::new(ErrorKind::NotFound, "NOTIFY_SOCKET is not set"))?;
+    let name =
+        std::env::var("NOTIFY_SOCKET").map_err(|_| Error::new(ErrorKind::NotFound, "NOTIFY_SOCKET is not set"))?;
     let socket = UnixDatagram::unbound()?;
     #[cfg(target_os = "linux")]
     if let Some(name) = name.strip_prefix('@') {
@@ -173,16 +163,12 @@ fn groups() -> Result<Vec<u32>> {
     #[cfg(target_vendor = "apple")]
     return Ok(vec![getgid().as_raw()]);
     #[cfg(not(target_vendor = "apple"))]
-    Ok(nix::unistd::getgroups()?
-        .iter()
-        .map(|gid| gid.as_raw())
-        .collect())
+    Ok(nix::unistd::getgroups()?.iter().map(|gid| gid.as_raw()).collect())
 }
 
 pub(crate) fn open_descriptors() -> Result<Vec<i32>> {
-    let listed: Vec<i32> = std::fs::read_dir("/dev/fd")?
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
+    let listed: Vec<i32> =
+        std::fs::read_dir("/dev/fd")?.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
     // The listing's own descriptor is closed by now.
     // SAFETY: F_GETFD only asks, and a number that is not open is an error.
     let open = |fd: &i32| unsafe { libc::fcntl(*fd, libc::F_GETFD) } != -1;
@@ -206,8 +192,5 @@ pub(crate) fn signal_state() -> Result<Vec<(&'static str, Vec<String>)>> {
             .map(|signal| signal.as_str().trim_start_matches("SIG").to_owned())
             .collect()
     };
-    Ok(vec![
-        ("blocked", names("SigBlk:")),
-        ("ignored", names("SigIgn:")),
-    ])
+    Ok(vec![("blocked", names("SigBlk:")), ("ignored", names("SigIgn:"))])
 }

@@ -53,11 +53,7 @@ pub(crate) fn slow_term(mut args: Args) -> Done {
 }
 
 pub(crate) fn ignore(args: Args) -> Done {
-    let mut names: Vec<String> = args
-        .rest()
-        .iter()
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
+    let mut names: Vec<String> = args.rest().iter().map(|name| name.to_string_lossy().into_owned()).collect();
     if names.is_empty() {
         names.push("TERM".to_owned());
     }
@@ -94,9 +90,7 @@ pub(crate) fn signal_log(mut args: Args) -> Done {
         Some(word) => return Err(format!("`{}` instead of `hold`", word.display()).into()),
     };
     args.end()?;
-    let signals = sys::Signals::on(&[
-        "HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "CONT", "WINCH",
-    ])?;
+    let signals = sys::Signals::on(&["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "CONT", "WINCH"])?;
     append(file.as_ref(), "ready")?;
     loop {
         if let Some(name) = signals.wait(None)? {

@@ -53,7 +53,8 @@ pub fn account_of(user: Option<&str>, group: Option<&str>) -> Result<Account> {
         Some(name) => named(name)?,
     };
     if let Some(name) = group {
-        let found = Group::from_name(name).map_err(|errno| Error::failed(format!("cannot look up group `{name}`: {errno}")))?;
+        let found =
+            Group::from_name(name).map_err(|errno| Error::failed(format!("cannot look up group `{name}`: {errno}")))?;
         account.gid =
             found.ok_or_else(|| Error::failed(format!("there is no group `{name}` on this machine")))?.gid.as_raw();
     }
@@ -70,7 +71,8 @@ pub fn account_of(user: Option<&str>, group: Option<&str>) -> Result<Account> {
 }
 
 fn named(name: &str) -> Result<Account> {
-    let found = User::from_name(name).map_err(|errno| Error::failed(format!("cannot look up user `{name}`: {errno}")))?;
+    let found =
+        User::from_name(name).map_err(|errno| Error::failed(format!("cannot look up user `{name}`: {errno}")))?;
     let user = found.ok_or_else(|| {
         Error::failed(format!("there is no user `{name}` on this machine")).hint("create it, or change `user`")
     })?;

@@ -14,7 +14,8 @@ use crate::error::{IoContext, Result};
 pub fn fifo(path: &Path, owner: Option<(u32, u32)>) -> Result<()> {
     let ours = nix::unistd::geteuid().as_raw();
     match std::fs::symlink_metadata(path) {
-        Ok(found) if found.file_type().is_fifo() && (found.uid() == ours || Some(found.uid()) == owner.map(|o| o.0)) => {}
+        Ok(found)
+            if found.file_type().is_fifo() && (found.uid() == ours || Some(found.uid()) == owner.map(|o| o.0)) => {}
         Ok(_) => {
             std::fs::remove_file(path).doing(format_args!("remove `{}`", path.display()))?;
             make(path)?;

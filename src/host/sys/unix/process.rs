@@ -116,10 +116,8 @@ pub fn become_subreaper() -> bool {
 pub fn forget_inherited_files() {
     for folder in ["/proc/self/fd", "/dev/fd"] {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
-        let open: Vec<i32> = entries
-            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter(|fd| *fd > 2)
-            .collect();
+        let open: Vec<i32> =
+            entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter(|fd| *fd > 2).collect();
         for fd in open {
             // SAFETY: setting a flag on a number that may no longer be open has no effect but EBADF.
             unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };

@@ -91,7 +91,8 @@ mod imp {
         let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
         let end = text.iter().rposition(|byte| *byte == b')')?;
         let fields: Vec<&[u8]> = text.get(end + 2..)?.split(|byte| *byte == b' ').collect();
-        let number = |index: usize| -> Option<u64> { std::str::from_utf8(fields.get(index)?).ok()?.trim().parse().ok() };
+        let number =
+            |index: usize| -> Option<u64> { std::str::from_utf8(fields.get(index)?).ok()?.trim().parse().ok() };
         Some(Stat {
             state: *fields.first()?.first()?,
             parent: i32::try_from(number(1)?).ok()?,
@@ -108,9 +109,7 @@ mod imp {
         let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
         entries
             .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-            .filter_map(|pid: i32| {
-                alive(pid).map(|stat| Member { pid, parent: stat.parent, session: stat.session })
-            })
+            .filter_map(|pid: i32| alive(pid).map(|stat| Member { pid, parent: stat.parent, session: stat.session }))
             .collect()
     }
 

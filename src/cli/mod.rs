@@ -1,0 +1,166 @@
+//! The command line: one file a command, its arguments and one function that returns a [`Report`].
+//!
+//! To add a command: a file here with an `Args` and a `run`, and a line in [`Command`] and in [`dispatch`].
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::backend::BackendKind;
+use crate::error::Result;
+use crate::layout::Scope;
+use crate::report::{Report, Style};
+use crate::session::{self, Session};
+
+pub mod output;
+pub mod progress;
+pub mod style;
+pub mod uninstall;
+pub mod verbs;
+pub mod views;
+
+/// One manifest, one CLI: services on systemd, launchd, Windows, init scripts, or daemonctl's own supervisor.
+#[derive(Debug, Parser)]
+#[command(name = "daemonctl", version, propagate_version = false, after_help = EXIT_CODES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done / running · 1 failed · 2 wrong usage · 3 not running · 4 not installed · \
+5 failed, crash-looping or gave up · 6 manifest invalid or refused by the backend · 7 not permitted · 8 timed out · \
+10 plan --exit-code has changes";
+
+/// Flags that every command takes, before or after its name.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Globals {
+    /// The machine's services (the default for root)
+    #[arg(long, global = true, conflicts_with = "user", help_heading = "Global options")]
+    system: bool,
+    /// This user's services (the default for anybody else)
+    #[arg(long, global = true, help_heading = "Global options")]
+    user: bool,
+    /// The service manager, instead of the one that is detected
+    #[arg(long, global = true, value_name = "NAME", value_parser = parse_backend, help_heading = "Global options")]
+    backend: Option<BackendKind>,
+    /// Put everything below DIR, without asking any manager: for images and packages
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    root: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+    /// No remarks: only what was asked for
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    quiet: bool,
+}
+
+fn parse_backend(name: &str) -> Result<BackendKind, String> {
+    BackendKind::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = BackendKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("there are: {}", names.join(", "))
+    })
+}
+
+fn parse_time(text: &str) -> Result<std::time::Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "write a time such as `30s` or `5m`".to_owned())?;
+    std::time::Duration::try_from(span).map_err(|_| "a time must not be negative".to_owned())
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Stop services and remove all that install made
+    Uninstall(uninstall::Args),
+    /// Start services and wait until they are ready
+    Start(verbs::Args),
+    /// Stop services and wait until every process is gone
+    Stop(verbs::Args),
+    /// Stop and start services
+    Restart(verbs::Args),
+    /// Have services read their configuration again
+    Reload(verbs::Args),
+    /// Start services at boot
+    Enable(verbs::Args),
+    /// Don't start services at boot
+    Disable(verbs::Args),
+}
+
+/// What every command is given.
+pub struct Context {
+    /// The global flags.
+    pub globals: Globals,
+    /// How text is dressed.
+    pub style: Style,
+}
+
+impl Globals {
+    /// `--json`.
+    #[must_use]
+    pub const fn json(&self) -> bool {
+        self.json
+    }
+
+    /// `--quiet`.
+    #[must_use]
+    pub const fn quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// `--backend NAME`.
+    #[must_use]
+    pub const fn backend(&self) -> Option<BackendKind> {
+        self.backend
+    }
+
+    /// The scope that was asked for.
+    #[must_use]
+    pub const fn scope(&self) -> Option<Scope> {
+        match (self.system, self.user) {
+            (true, _) => Some(Scope::System),
+            (_, true) => Some(Scope::User),
+            _ => None,
+        }
+    }
+
+    /// What a session needs of them.
+    #[must_use]
+    pub fn options(&self) -> session::Options {
+        session::Options { scope: self.scope(), backend: self.backend, root: self.root.clone() }
+    }
+}
+
+impl Context {
+    /// Opens a session with the global flags.
+    pub fn session(&self) -> Result<Session> {
+        Session::open(self.globals.options())
+    }
+}
+
+/// The whole program: parses, runs, prints, and returns the exit code.
+#[must_use]
+pub fn main() -> u8 {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let context = Context { style: style::detect(cli.globals.quiet), globals: cli.globals };
+    match dispatch(cli.command, &context) {
+        Ok(report) => output::report(&report, &context),
+        Err(error) => output::error(&error, &context),
+    }
+    .code()
+}
+
+fn dispatch(command: Command, context: &Context) -> Result<Report> {
+    use crate::cli::verbs::Verb;
+    match command {
+        Command::Uninstall(args) => uninstall::run(&args, context),
+        Command::Start(args) => verbs::run(Verb::Start, &args, context),
+        Command::Stop(args) => verbs::run(Verb::Stop, &args, context),
+        Command::Restart(args) => verbs::run(Verb::Restart, &args, context),
+        Command::Reload(args) => verbs::run(Verb::Reload, &args, context),
+        Command::Enable(args) => verbs::run(Verb::Enable, &args, context),
+        Command::Disable(args) => verbs::run(Verb::Disable, &args, context),
+    }
+}

@@ -1,0 +1,143 @@
+//! `start`, `stop`, `restart`, `reload`, `enable`, `disable`: one file, since they differ in one call.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Context, progress};
+use crate::backend::{BackendKind, Deadline, UnitResult};
+use crate::enablement;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::report::{Effect, Outcome, Report, UnitOutcome};
+use crate::service::Service;
+use crate::session::{Selection, Session};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Services, instances (web@1), or manifests whose services are meant
+    #[arg(value_name = "NAME|MANIFEST", required_unless_present = "all")]
+    names: Vec<String>,
+    /// All that are installed
+    #[arg(long, conflicts_with = "names")]
+    all: bool,
+    /// Give up after this time (30s, 5m); without it, each service's own timeouts count
+    #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
+    wait: Option<Duration>,
+}
+
+/// What is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the verbs")]
+pub enum Verb {
+    Start,
+    Stop,
+    Restart,
+    Reload,
+    Enable,
+    Disable,
+}
+
+impl Verb {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Reload => "reload",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        }
+    }
+}
+
+/// Does it to every selected unit, under the scope's lock.
+pub fn run(verb: Verb, args: &Args, context: &Context) -> Result<Report> {
+    let mut session = context.session()?;
+    let selection = Selection::from_words(&args.names)?;
+    // Names that are not installed are told before anything is waited for.
+    session.select(&selection)?;
+    let mut progress = progress::new(context);
+    let words = if args.all { "--all".to_owned() } else { args.names.join(" ") };
+    let (_lock, notes) = session.lock(&format!("{} {words}", verb.name()), &mut progress)?;
+    let groups = session.select(&selection)?;
+    check_not_empty(&session, &selection, &groups)?;
+    let deadline = Deadline::after(args.wait);
+    let mut results: Vec<UnitResult> = Vec::new();
+    let mut backend = None;
+    for (kind, units) in groups {
+        backend.get_or_insert(kind);
+        results.extend(one(verb, &mut session, kind, &units, deadline, &mut progress)?);
+    }
+    Ok(report(verb, backend, &session, results, notes))
+}
+
+fn one(
+    verb: Verb,
+    session: &mut Session,
+    kind: BackendKind,
+    units: &[Service],
+    deadline: Deadline,
+    progress: &mut progress::Shown,
+) -> Result<Vec<UnitResult>> {
+    Ok(match verb {
+        Verb::Start => session.manager(kind)?.start(units, deadline, progress),
+        Verb::Stop => session.manager(kind)?.stop(units, deadline, progress),
+        Verb::Restart => session.manager(kind)?.restart(units, deadline, progress),
+        Verb::Reload => session.manager(kind)?.reload_units(units, deadline, progress),
+        Verb::Enable => enablement::set(session, kind, units, true, progress)?,
+        Verb::Disable => enablement::set(session, kind, units, false, progress)?,
+    })
+}
+
+fn check_not_empty(
+    session: &Session,
+    selection: &Selection,
+    groups: &BTreeMap<BackendKind, Vec<Service>>,
+) -> Result<()> {
+    if !groups.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = selection.manifests().iter().map(|manifest| manifest.display().to_string()).collect();
+    if names.is_empty() {
+        return Err(Error::new(
+            Exit::NotInstalled,
+            format!("nothing is installed in {} scope", session.layout.scope.name()),
+        )
+        .hint("`daemonctl install MANIFEST` installs services"));
+    }
+    Err(session.not_installed(&names))
+}
+
+fn report(
+    verb: Verb,
+    backend: Option<BackendKind>,
+    session: &Session,
+    results: Vec<UnitResult>,
+    notes: Vec<String>,
+) -> Report {
+    let mut exit = Exit::Done;
+    let units = results
+        .into_iter()
+        .map(|(name, result)| match result {
+            Ok(effect) => UnitOutcome { name, effect, message: None, state: None, pid: None },
+            Err(error) => {
+                if exit == Exit::Done {
+                    exit = error.exit();
+                }
+                let mut lines = vec![error.to_string()];
+                lines.extend(error.details().iter().cloned());
+                lines.extend(error.hints().iter().map(|hint| format!("hint: {hint}")));
+                UnitOutcome { name, effect: Effect::Failed, message: Some(lines.join("\n")), state: None, pid: None }
+            }
+        })
+        .collect();
+    let outcome = Outcome {
+        verb: verb.name().to_owned(),
+        backend: backend.map_or("", BackendKind::name).to_owned(),
+        scope: session.layout.scope,
+        units,
+        notes,
+    };
+    Report::done(outcome).with_exit(exit)
+}

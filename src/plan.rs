@@ -1,0 +1,218 @@
+//! Plans: the ordered steps from what is there to what is wanted. Pure.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::goal::{Goal, Now, RestartIf, Run};
+use crate::receipt::Kept;
+use crate::report::State;
+
+/// One change of the machine. The list is closed: nothing else is ever done to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "step", rename_all = "kebab-case")]
+pub enum Step {
+    /// Stop these units, last first.
+    Stop {
+        /// In dependency order.
+        units: Vec<String>,
+    },
+    /// Make a folder.
+    Folder {
+        /// Where.
+        path: PathBuf,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// Write a file or a link, atomically.
+    Write {
+        /// Where.
+        path: PathBuf,
+        /// Something is replaced.
+        replaces: bool,
+    },
+    /// Remove a file or a link.
+    Remove {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Remove a folder if it is empty.
+    RemoveFolder {
+        /// Where.
+        path: PathBuf,
+    },
+    /// Make changed definitions effective.
+    Reload {
+        /// The units whose definitions changed.
+        units: Vec<String>,
+    },
+    /// Make these units start at boot.
+    Enable {
+        /// Which.
+        units: Vec<String>,
+    },
+    /// Make these units not start at boot.
+    Disable {
+        /// Which.
+        units: Vec<String>,
+    },
+    /// Switch lingering.
+    Linger {
+        /// On or off.
+        on: bool,
+    },
+    /// Stop and start these units.
+    Restart {
+        /// In dependency order.
+        units: Vec<String>,
+    },
+    /// Start these units and wait until each is ready.
+    Start {
+        /// In dependency order.
+        units: Vec<String>,
+    },
+    /// Make the manager forget these units.
+    Forget {
+        /// Which.
+        units: Vec<String>,
+    },
+}
+
+impl Step {
+    /// In words, as `plan` and progress show it.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Stop { units } => format!("stop {}", units.join(", ")),
+            Self::Folder { path, .. } => format!("make folder {}", path.display()),
+            Self::Write { path, replaces: true } => format!("replace {}", path.display()),
+            Self::Write { path, replaces: false } => format!("write {}", path.display()),
+            Self::Remove { path } => format!("remove {}", path.display()),
+            Self::RemoveFolder { path } => format!("remove folder {} if empty", path.display()),
+            Self::Reload { units } => format!("reload the manager's definitions of {}", units.join(", ")),
+            Self::Enable { units } => format!("enable {}", units.join(", ")),
+            Self::Disable { units } => format!("disable {}", units.join(", ")),
+            Self::Linger { on: true } => "let this user's services outlive the login (linger on)".to_owned(),
+            Self::Linger { on: false } => "end this user's services with the login (linger off)".to_owned(),
+            Self::Restart { units } => format!("restart {}", units.join(", ")),
+            Self::Start { units } => format!("start {}", units.join(", ")),
+            Self::Forget { units } => format!("forget {}", units.join(", ")),
+        }
+    }
+}
+
+/// The steps from `now` to `goal`; none where nothing differs.
+///
+/// The order keeps a service's downtime short and each moment explicable: stop what goes, change files, load
+/// definitions, enable, restart what changed, start what is down, forget what is gone.
+#[must_use]
+pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let changed: Vec<_> = goal
+        .files
+        .iter()
+        .filter(|(path, wanted)| now.files.get(*path).and_then(Option::as_ref) != wanted.body.as_ref())
+        .collect();
+    let touched: BTreeSet<&str> = changed.iter().filter_map(|(_, file)| file.unit.as_deref()).collect();
+    let redefined: BTreeSet<&str> =
+        changed.iter().filter(|(_, file)| file.definition).filter_map(|(_, file)| file.unit.as_deref()).collect();
+
+    let names = |wanted: &dyn Fn(&crate::goal::UnitGoal) -> bool| -> Vec<String> {
+        goal.units.iter().filter(|unit| wanted(unit)).map(|unit| unit.service.id()).collect()
+    };
+    let is_up = |id: &str| now.units.get(id).is_some_and(crate::backend::UnitState::is_up);
+    let satisfied = |id: &str| now.units.get(id).is_some_and(|unit| unit.is_up() || unit.state == State::Completed);
+    let outdated = |unit: &crate::goal::UnitGoal| {
+        let id = unit.service.id();
+        match unit.restart {
+            // A template's artifact belongs to all the instances: it carries the service's name.
+            RestartIf::FilesChange => touched.contains(id.as_str()) || touched.contains(unit.service.name.as_str()),
+            RestartIf::PidIsNot(pid) => now.units.get(&id).is_some_and(|unit| unit.pid != pid),
+        }
+    };
+
+    let stop = names(&|unit| (unit.run == Run::Down || !unit.present) && is_up(&unit.service.id()));
+    if !stop.is_empty() {
+        steps.push(Step::Stop { units: stop });
+    }
+    // What the manager keeps outside of files must be undone while it still knows the unit.
+    let disable = names(&|unit| {
+        let enabled = now.units.get(&unit.service.id()).is_some_and(|now| now.enabled);
+        enabled && unit.enabled == Some(false)
+    });
+    if !disable.is_empty() {
+        steps.push(Step::Disable { units: disable });
+    }
+    for (path, mode) in &goal.folders {
+        steps.push(Step::Folder { path: path.clone(), mode: *mode });
+    }
+    for (path, wanted) in &changed {
+        let there = now.files.get(*path).and_then(Option::as_ref);
+        steps.push(match &wanted.body {
+            Some(_) => Step::Write { path: (*path).clone(), replaces: there.is_some() },
+            None => Step::Remove { path: (*path).clone() },
+        });
+    }
+    if !redefined.is_empty() {
+        steps.push(Step::Reload { units: redefined.into_iter().map(str::to_owned).collect() });
+    }
+    let enable = names(&|unit| {
+        let enabled = now.units.get(&unit.service.id()).is_some_and(|now| now.enabled);
+        unit.present && !enabled && unit.enabled == Some(true)
+    });
+    if !enable.is_empty() {
+        steps.push(Step::Enable { units: enable });
+    }
+    if let Some(on) = goal.linger
+        && now.linger.is_some_and(|now| now != on)
+    {
+        steps.push(Step::Linger { on });
+    }
+    let restart = names(&|unit| unit.present && unit.run != Run::Down && is_up(&unit.service.id()) && outdated(unit));
+    if !restart.is_empty() {
+        steps.push(Step::Restart { units: restart });
+    }
+    let start = names(&|unit| {
+        let id = unit.service.id();
+        let rerun = !is_up(&id) && satisfied(&id) && unit.restart == RestartIf::FilesChange && outdated(unit);
+        unit.present && unit.run == Run::Up && (rerun || !satisfied(&id))
+    });
+    if !start.is_empty() {
+        steps.push(Step::Start { units: start });
+    }
+    let forget = names(&|unit| !unit.present && now.units.get(&unit.service.id()).is_some_and(|unit| unit.loaded));
+    if !forget.is_empty() {
+        steps.push(Step::Forget { units: forget });
+    }
+    for path in &goal.emptied {
+        steps.push(Step::RemoveFolder { path: path.clone() });
+    }
+    steps
+}
+
+/// A file's change as lines, for people: `-` what goes, `+` what comes, with three lines around each. Content
+/// that not everybody may read is not shown.
+#[must_use]
+pub fn diff(from: Option<&Kept>, to: Option<&Kept>) -> Vec<String> {
+    let (old, new) = (shown(from), shown(to));
+    let diff = similar::TextDiff::from_lines(&old, &new);
+    diff.grouped_ops(3)
+        .iter()
+        .flatten()
+        .flat_map(|op| diff.iter_changes(op))
+        .map(|change| format!("{} {}", change.tag(), change.value().trim_end_matches('\n')))
+        .collect()
+}
+
+fn shown(kept: Option<&Kept>) -> String {
+    match kept {
+        None => String::new(),
+        Some(Kept::Link { target }) => format!("link to {}\n", target.display()),
+        Some(Kept::File { mode, content, .. }) if mode & 0o004 == 0 => {
+            format!("(mode {mode:04o}: not shown; sha256 {})\n", crate::receipt::sha256(content))
+        }
+        Some(Kept::File { content, .. }) => String::from_utf8_lossy(content).into_owned(),
+    }
+}

@@ -1,0 +1,348 @@
+//! The small language that the tests of the whole program are written in.
+//!
+//! ```ignore
+//! let Some(t) = Test::live("restarts") else { return };      // where such tests run, see scripts/live-*
+//! t.manifest("[service.{p}web]\nexec = [\"{child}\", \"sleep\"]\n");
+//! t.install().ok();
+//! t.wait_for("{p}web", |status| status["state"] == "running");
+//! ```
+//! In manifests and arguments `{p}` is a prefix that is the test's own, `{child}` the test child, `{dir}` the test's
+//! folder. Whatever a test installs is uninstalled when it ends, however it ends.
+#![allow(dead_code, reason = "each test target uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long a state is waited for; far more than it takes, so that a busy machine fails no test.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where the tests run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// A machine that systemd runs, as root.
+    Systemd,
+    /// The same, as a user, in user scope.
+    SystemdUser,
+    /// No service manager, as root or a user.
+    Embedded,
+    /// No machine of the test's own: a home of its own, user scope, embedded.
+    Home,
+}
+
+/// One test.
+pub struct Test {
+    /// Where it runs.
+    pub place: Where,
+    /// Its folder.
+    pub dir: PathBuf,
+    prefix: String,
+    _folder: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+/// Tests of one target share a machine, and a killed install of one must not be recovered by another.
+static TURN: Mutex<()> = Mutex::new(());
+
+impl Test {
+    /// A test on the live machine that `DAEMONCTL_LIVE` names. None, with a word, where there is none.
+    pub fn live(name: &str) -> Option<Self> {
+        let place = match std::env::var("DAEMONCTL_LIVE").as_deref() {
+            Ok("systemd") => Where::Systemd,
+            Ok("systemd-user") => Where::SystemdUser,
+            Ok("embedded") => Where::Embedded,
+            _ => {
+                eprintln!("{name}: needs a machine of its own; run it with scripts/live-systemd or scripts/live-embedded");
+                return None;
+            }
+        };
+        Some(Self::new(name, place))
+    }
+
+    /// A test in a home of its own.
+    pub fn home(name: &str) -> Self {
+        Self::new(name, Where::Home)
+    }
+
+    fn new(name: &str, place: Where) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = tempfile::Builder::new().prefix("daemonctl-test-").tempdir().unwrap();
+        // A service may run as another user, who must reach what its manifest names.
+        #[cfg(unix)]
+        std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let dir = folder.path().canonicalize().unwrap();
+        std::fs::create_dir(dir.join("run")).unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(dir.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+        Self { place, dir, prefix: format!("{}-", name.replace('_', "-")), _folder: folder, _turn: turn }
+    }
+
+    /// Whether systemd runs the machine.
+    pub fn systemd(&self) -> bool {
+        matches!(self.place, Where::Systemd | Where::SystemdUser)
+    }
+
+    /// Whether the services are the machine's.
+    pub fn system_scope(&self) -> bool {
+        match self.place {
+            Where::Systemd => true,
+            Where::SystemdUser | Where::Home => false,
+            Where::Embedded => is_root(),
+        }
+    }
+
+    /// `{p}`, `{child}` and `{dir}` filled in.
+    pub fn fill(&self, text: &str) -> String {
+        text.replace("{p}", &self.prefix)
+            .replace("{child}", &child().to_string_lossy())
+            .replace("{dir}", &self.dir.to_string_lossy())
+    }
+
+    /// A path in the test's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Writes a file into the test's folder.
+    pub fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, self.fill(text)).unwrap();
+        path
+    }
+
+    /// Writes the manifest, `manifest.toml`.
+    pub fn manifest(&self, text: &str) -> PathBuf {
+        self.write("manifest.toml", text)
+    }
+
+    /// The program with arguments, not yet run.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(program());
+        command.args(args.iter().map(|arg| self.fill(arg))).current_dir(&self.dir).stdin(Stdio::null());
+        command.env_remove("DAEMONCTL_KILL_AT");
+        if self.place == Where::Home {
+            let home = self.dir.join("home");
+            std::fs::create_dir_all(&home).unwrap();
+            for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+                command.env_remove(name);
+            }
+            command.env("HOME", home).env("XDG_RUNTIME_DIR", self.dir.join("run"));
+            command.args(["--user", "--backend", "embedded"]);
+        }
+        command
+    }
+
+    /// Runs the program.
+    pub fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args), args)
+    }
+
+    /// `install manifest.toml`.
+    pub fn install(&self) -> Ran {
+        self.run(&["install", "manifest.toml"])
+    }
+
+    /// `status --json` of one unit.
+    pub fn status(&self, unit: &str) -> Value {
+        let ran = self.run(&["status", unit, "--json"]);
+        let value: Value = serde_json::from_str(&ran.stdout)
+            .unwrap_or_else(|error| panic!("status printed no JSON ({error}):\n{ran}"));
+        match &value {
+            Value::Array(items) => items.first().cloned().unwrap_or(Value::Null),
+            Value::Object(map) if map.contains_key("services") => map["services"][0].clone(),
+            _ => value,
+        }
+    }
+
+    /// Waits until a unit's status is as wanted, and gives it.
+    pub fn wait_for(&self, unit: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let status = self.status(unit);
+            if wanted(&status) {
+                return status;
+            }
+            assert!(Instant::now() < until, "`{}` never came to the wanted state; it is\n{status:#}", self.fill(unit));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The main process of a unit that runs.
+    pub fn pid(&self, unit: &str) -> i32 {
+        let status = self.wait_for(unit, |status| status["state"] == "running" && status["pid"].is_u64());
+        i32::try_from(status["pid"].as_u64().unwrap()).unwrap()
+    }
+
+    /// Every file below the folders that daemonctl and the manager keep units and state in, with its content: for
+    /// "byte for byte as before".
+    pub fn machine(&self) -> Vec<(PathBuf, String)> {
+        let mut found = Vec::new();
+        for folder in self.folders() {
+            collect(&folder, &mut found);
+        }
+        found.sort();
+        found
+    }
+
+    fn folders(&self) -> Vec<PathBuf> {
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        match (self.place, self.system_scope()) {
+            (Where::Home, _) => vec![self.dir.join("home/.config")],
+            (_, true) => vec!["/etc/systemd".into()],
+            (_, false) => vec![home.join(".config/systemd")],
+        }
+    }
+}
+
+impl Drop for Test {
+    fn drop(&mut self) {
+        let ran = self.run(&["uninstall", "--all", "--purge"]);
+        if self.place == Where::Home {
+            // The supervisor of a home of its own ends with it.
+            let _ = self.run(&["supervise", "--stop"]);
+        }
+        if ran.code != 0 && !std::thread::panicking() {
+            panic!("what the test installed could not be taken away:\n{ran}");
+        }
+    }
+}
+
+/// What a run of the program said.
+#[derive(Debug, Clone)]
+pub struct Ran {
+    /// The arguments.
+    pub what: String,
+    /// The exit code; -1: a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl std::fmt::Display for Ran {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`daemonctl {}` exited with {}\n-- stdout\n{}-- stderr\n{}", self.what, self.code, self.stdout, self.stderr)
+    }
+}
+
+impl Ran {
+    fn of(mut command: Command, args: &[&str]) -> Self {
+        let output = command.output().unwrap();
+        Self {
+            what: args.join(" "),
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// It must have exited with 0.
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        self.exits(0)
+    }
+
+    /// It must have exited so.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "expected exit code {code}:\n{self}");
+        self
+    }
+
+    /// Its standard output must contain this.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "expected `{text}` in standard output:\n{self}");
+        self
+    }
+
+    /// Its standard error must contain this.
+    #[track_caller]
+    pub fn complains(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "expected `{text}` in standard error:\n{self}");
+        self
+    }
+
+    /// Its standard output as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON ({error}):\n{self}"))
+    }
+}
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    std::env::var_os("DAEMONCTL_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_daemonctl")), PathBuf::from)
+}
+
+/// The test child.
+pub fn child() -> PathBuf {
+    if let Some(path) = std::env::var_os("DAEMONCTL_TESTCHILD") {
+        return PathBuf::from(path);
+    }
+    let folder = program().parent().map(Path::to_owned).unwrap();
+    let path = folder.join("examples").join(format!("testchild{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "`{}` is missing: `cargo build --example testchild`", path.display());
+    path
+}
+
+/// Whether we are root.
+pub fn is_root() -> bool {
+    #[cfg(unix)]
+    return nix::unistd::geteuid().is_root();
+    #[cfg(not(unix))]
+    return false;
+}
+
+/// Sends a signal.
+#[cfg(unix)]
+pub fn signal(pid: i32, signal: nix::sys::signal::Signal) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).unwrap();
+}
+
+/// Whether a process is there (a zombie is not).
+#[cfg(unix)]
+pub fn lives(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .ok()
+        .and_then(|stat| stat.rsplit_once(") ").map(|(_, rest)| !rest.starts_with(['Z', 'X'])))
+        .unwrap_or(false)
+}
+
+/// Waits until something is so.
+#[track_caller]
+pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !so() {
+        assert!(Instant::now() < until, "{what}: not within {PATIENCE:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Waits for a child process and gives its exit code.
+pub fn code_of(mut child: Child) -> i32 {
+    child.wait().unwrap().code().unwrap_or(-1)
+}
+
+/// A TCP port that nobody listens on.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn collect(path: &Path, found: &mut Vec<(PathBuf, String)>) {
+    let Ok(meta) = std::fs::symlink_metadata(path) else { return };
+    if meta.is_symlink() {
+        found.push((path.to_owned(), format!("-> {}", std::fs::read_link(path).unwrap().display())));
+    } else if meta.is_dir() {
+        found.push((path.to_owned(), "folder".to_owned()));
+        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
+            collect(&entry.path(), found);
+        }
+    } else {
+        found.push((path.to_owned(), String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()));
+    }
+}
