@@ -9,6 +9,7 @@ pub mod host_binary;
 pub mod interrupt;
 pub mod lock;
 pub mod machine;
+pub mod processes;
 pub mod terminal;
 
 use std::path::{Path, PathBuf};
