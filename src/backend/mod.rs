@@ -22,6 +22,8 @@ use crate::logs::LogQuery;
 use crate::report::{Effect, State, Status, Wanted};
 use crate::service::{Secret, Service};
 
+pub mod systemd;
+
 /// The service managers that daemonctl knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -264,7 +266,7 @@ pub trait Backend: Sync {
 }
 
 /// Every backend, in the order in which detection asks.
-pub static ALL: &[&dyn Backend] = &[];
+pub static ALL: &[&dyn Backend] = &[&systemd::Systemd];
 
 /// The backend of a kind. None: not built yet.
 #[must_use]

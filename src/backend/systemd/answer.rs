@@ -1,0 +1,468 @@
+//! How systemd meets each key of the manifest.
+//!
+//! Natively wherever systemd means the same thing; where it only means something like it (no debounce, one start
+//! timeout for all hooks), daemonctl's host takes over rather than let a wish be half met.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::restart;
+use crate::backend::Answer::{self, Host, Native, Refused};
+use crate::backend::Target;
+use crate::key::Key;
+use crate::layout::Scope;
+use crate::quote::systemd as quote;
+use crate::service::{
+    Dependency, Hook, HookFailure, HostMode, Kind, KillScope, LogFile, LogFormat, Priority, Profile, ReadyWhen,
+    ReloadAction, RestartPolicy, Secret, Service, Start, StopSignal, WatchAction,
+};
+
+fn native(by: &'static str) -> Answer {
+    Native(Cow::Borrowed(by))
+}
+
+fn host(why: &'static str) -> Answer {
+    Host(Cow::Borrowed(why))
+}
+
+fn refused(why: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Answer {
+    Refused { why: why.into(), remedy: remedy.into() }
+}
+
+/// Whether the target's systemd is at least this version.
+pub(super) fn since(target: &Target, version: u32) -> bool {
+    target.version.is_none_or(|have| have >= version)
+}
+
+/// The answer for a key, for this service or in general.
+pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> Answer {
+    let user_scope = target.scope == Scope::User;
+    match key {
+        Key::Description => native("Description="),
+        Key::DisplayName => native("nothing: a name for Windows and launchd tools, systemd shows `description`"),
+        Key::Label => native("nothing: launchd's name for the service"),
+        Key::Documentation => documentation(service),
+        Key::Exec => exec(service),
+        Key::WorkingDir => match service.and_then(|s| s.working_dir.as_deref()).and_then(quote::path_refused) {
+            Some(why) => Host(format!("the folder's path {why}").into()),
+            None => native("WorkingDirectory="),
+        },
+        Key::User | Key::Group if user_scope => refused(
+            "a user's manager runs every service as that user",
+            "leave it out, or install in system scope (`--system`)",
+        ),
+        Key::User => native("User="),
+        Key::Group => native("Group="),
+        Key::Umask => native("UMask="),
+        Key::Env => env(service),
+        Key::EnvFile => {
+            let bad = service.and_then(|s| s.env_files.iter().find_map(|file| quote::path_refused(&file.path)));
+            bad.map_or_else(|| native("EnvironmentFile="), |why| Host(format!("a file's path {why}").into()))
+        }
+        Key::Start => match service {
+            Some(s) if s.start == Start::Delayed && s.kind == Kind::Task => {
+                refused("a task starts when its schedule says so", "leave `start` out, or use `start = \"manual\"`")
+            }
+            _ => native("[Install]; `delayed` by a timer with OnBootSec="),
+        },
+        Key::Instances => native("a template unit, name@.service"),
+        Key::Host => native("decides whether ExecStart= is the program or daemonctl's host"),
+        Key::Type => native("Type=, and a timer for a task"),
+        Key::After => dependencies(service.map(|s| &s.after), "After="),
+        Key::Requires => dependencies(service.map(|s| &s.requires), "Requires= and After="),
+        Key::Wants => dependencies(service.map(|s| &s.wants), "Wants= and After="),
+        Key::WaitFor => host("systemd orders units, it does not wait for ports or paths"),
+        Key::ReadyNotify => native("Type=notify"),
+        Key::ReadyTcp | Key::ReadyHttp | Key::ReadyExec | Key::ReadyLog | Key::ReadyFile | Key::ReadyDelay => {
+            host("systemd knows readiness only by sd_notify")
+        }
+        Key::ReadyTimeout => match service.and_then(|s| s.ready.as_ref()).map(|ready| &ready.when) {
+            None | Some(ReadyWhen::Notify) => native("TimeoutStartSec="),
+            Some(_) => host("belongs to a readiness check that the host makes"),
+        },
+        Key::HealthTcp | Key::HealthHttp | Key::HealthExec => host("systemd has no health checks but the watchdog"),
+        Key::HealthHeartbeat
+        | Key::HealthInterval
+        | Key::HealthTimeout
+        | Key::HealthFailures
+        | Key::HealthSuccesses
+        | Key::HealthStartPeriod
+        | Key::HealthAction => health(key, service),
+        Key::RestartPolicy => match service {
+            Some(s) if s.kind != Kind::Service && restarts_after_success(s) => refused(
+                "a oneshot or task that is started again after success would never be done",
+                "use `on-failure` or `never`, or a schedule",
+            ),
+            Some(s) if s.kind != Kind::Service && s.restart.policy != RestartPolicy::Never && !since(target, 244) => {
+                host("before version 244 systemd does not restart oneshot services")
+            }
+            _ => native("Restart="),
+        },
+        Key::RestartDelay => native("RestartSec="),
+        Key::RestartFactor | Key::RestartMaxDelay => restart::growth_answer(service, target),
+        Key::RestartJitter => match service {
+            Some(s) if s.restart.jitter <= 0.0 => native("RestartSec= has none"),
+            _ => host("RestartSec= is always exact"),
+        },
+        Key::RestartLimit => native("StartLimitBurst= and StartLimitIntervalSec="),
+        Key::RestartResetAfter => host("systemd forgets a unit's restarts only when a person starts it"),
+        Key::RestartSuccessCodes => codes(service.map(|s| &s.restart.success_codes), "SuccessExitStatus="),
+        Key::RestartPreventCodes => codes(service.map(|s| &s.restart.prevent_codes), "RestartPreventExitStatus="),
+        Key::StopCommand => command(service.and_then(|s| s.stop.command.as_ref()), "ExecStop="),
+        Key::StopSignal => match service.map(|s| s.stop.signal) {
+            None | Some(StopSignal::Signal(_)) => native("KillSignal="),
+            Some(StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close) => refused(
+                "this way of stopping exists on Windows only",
+                "name a signal, and put this one below `[service.NAME.on.windows]`",
+            ),
+        },
+        Key::StopTimeout => native("TimeoutStopSec="),
+        Key::StopKill => match service.map(|s| s.stop.kill) {
+            Some(KillScope::Group) => host("KillMode= knows the control group and the main process, no process group"),
+            None | Some(KillScope::Tree | KillScope::Main) => native("KillMode="),
+        },
+        Key::ReloadSignal => native("ExecReload= with kill"),
+        Key::ReloadCommand => match service.and_then(|s| s.reload.as_ref()).map(|reload| &reload.action) {
+            Some(ReloadAction::Command(argv)) => command(Some(argv), "ExecReload="),
+            _ => native("ExecReload="),
+        },
+        Key::ReloadHttp => host("ExecReload= runs commands only"),
+        Key::ReloadCheck => command(
+            service.and_then(|s| s.reload.as_ref()).and_then(|reload| reload.check.as_ref()),
+            "an earlier line of ExecReload=",
+        ),
+        Key::WatchPaths => watch_paths(service),
+        Key::WatchAction => match service {
+            Some(s) if s.reload.is_none() && s.watch.as_ref().is_some_and(|w| w.action == WatchAction::Reload) => refused(
+                "a change shall reload the service, and it has no `reload`",
+                "add `[service.NAME.reload]`, or use `action = \"restart\"`",
+            ),
+            _ => native("a path unit that starts name:watch.service"),
+        },
+        Key::WatchCommand => match service.and_then(|s| s.watch.as_ref()).map(|watch| &watch.action) {
+            Some(WatchAction::Command(argv)) => command(Some(argv), "a path unit that starts name:watch.service"),
+            _ => native("a path unit that starts name:watch.service"),
+        },
+        Key::WatchDebounce => match service.and_then(|s| s.watch.as_ref()) {
+            Some(watch) if watch.debounce.is_zero() => native("path units act at once"),
+            _ => host("path units act at once"),
+        },
+        Key::LogsTo => match service.map(|s| &s.logs) {
+            Some(logs) if logs.native && logs.file.is_some() => host("systemd writes to the journal or to a file, not both"),
+            _ => native("StandardOutput="),
+        },
+        Key::LogsFile | Key::LogsStdout | Key::LogsStderr => log_file(service, target),
+        Key::LogsFormat => match service.map(|s| s.logs.format) {
+            Some(LogFormat::Raw) => native("StandardOutput= adds nothing to a line"),
+            _ => host("systemd passes lines on as they come"),
+        },
+        Key::LogsMaxSize | Key::LogsMaxAge | Key::LogsKeep | Key::LogsTotal | Key::LogsCompress | Key::LogsArchive => {
+            match service {
+                Some(s) if s.logs.file.is_none() => refused(
+                    "the journal keeps one store for all services and rotates it by its own rules (journald.conf)",
+                    "add \"file\" to `logs.to`, or leave this out",
+                ),
+                _ => host("systemd does not rotate files"),
+            }
+        }
+        Key::LimitsMemory => native("MemoryMax="),
+        Key::LimitsCpu => native("CPUQuota="),
+        Key::LimitsTasks => native("TasksMax="),
+        Key::LimitsOpenFiles => native("LimitNOFILE="),
+        Key::LimitsPriority => match service.and_then(|s| s.limits.priority) {
+            Some(Priority::High) if user_scope => refused(
+                "a user may not raise a priority",
+                "use `normal`, or install in system scope (`--system`)",
+            ),
+            _ => native("Nice=, CPUSchedulingPolicy= and IOSchedulingClass="),
+        },
+        Key::SecurityProfile => profile(service, target),
+        Key::SecurityReadWrite => {
+            let bad = service.and_then(|s| s.security.read_write.iter().find_map(|path| quote::path_refused(path)));
+            match bad {
+                Some(why) => refused(format!("a path {why}"), "rename it"),
+                None => native("ReadWritePaths="),
+            }
+        }
+        Key::SecurityCapabilities if user_scope => refused(
+            "a user's manager has no capabilities to give or take",
+            "leave it out, or install in system scope (`--system`)",
+        ),
+        Key::SecurityCapabilities => capabilities(service, target),
+        Key::SecuritySecrets => secrets(service, target),
+        Key::HooksPreStart => start_hooks(service, |s| &s.hooks.pre_start, "ExecStartPre="),
+        Key::HooksPostStart => start_hooks(service, |s| &s.hooks.post_start, "ExecStartPost="),
+        Key::HooksPreStop => stop_hooks(service, |s| &s.hooks.pre_stop, "ExecStop="),
+        Key::HooksPostStop => stop_hooks(service, |s| &s.hooks.post_stop, "ExecStopPost="),
+        Key::HooksEvent => host("systemd tells nobody of a unit's restarts and health"),
+        Key::ScheduleEvery => native("a timer with OnUnitActiveSec="),
+        Key::ScheduleCalendar => native("a timer with OnCalendar="),
+        Key::ScheduleJitter => native("RandomizedDelaySec="),
+        Key::SchedulePersistent => match service.and_then(|s| s.schedule.as_ref()) {
+            Some(schedule)
+                if schedule.persistent && matches!(schedule.when, crate::service::ScheduleWhen::Every(_)) =>
+            {
+                refused("Persistent= works for calendar times only", "use `calendar`, or leave `persistent` out")
+            }
+            _ => native("Persistent="),
+        },
+        Key::Native => match service.map(|s| super::raw::check(&s.native)) {
+            Some(Err(why)) => refused(why, "write `[service.NAME.systemd]` as `Section = { Key = value }`"),
+            _ => native("lines at the end of their sections"),
+        },
+    }
+}
+
+/// Whether something that the user wrote makes the host run this service.
+pub(super) fn is_hosted(service: &Service, target: &Target) -> bool {
+    match service.host {
+        HostMode::Always => true,
+        HostMode::Never => false,
+        HostMode::Auto => service
+            .given
+            .keys()
+            .filter(|key| !matches!(key, Key::SecurityProfile | Key::SecuritySecrets | Key::SecurityCapabilities))
+            .any(|key| matches!(answer(*key, Some(service), target), Host(_))),
+    }
+}
+
+fn restarts_after_success(service: &Service) -> bool {
+    matches!(service.restart.policy, RestartPolicy::Always | RestartPolicy::OnSuccess)
+}
+
+fn documentation(service: Option<&Service>) -> Answer {
+    let known = ["http://", "https://", "file:/", "info:", "man:"];
+    let bad = service.and_then(|s| {
+        s.documentation.iter().find(|url| {
+            !known.iter().any(|scheme| url.starts_with(scheme))
+                || url.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"' || c == '\'' || c == '\\')
+        })
+    });
+    match bad {
+        Some(url) => refused(
+            format!("systemd takes no `{url}` for documentation"),
+            "write a URL that begins with `https://`, `http://`, `file:/`, `info:` or `man:`, without spaces and quotes",
+        ),
+        None => native("Documentation="),
+    }
+}
+
+fn exec(service: Option<&Service>) -> Answer {
+    command(service.map(|s| &s.exec), "ExecStart=")
+}
+
+fn command(argv: Option<&Vec<String>>, by: &'static str) -> Answer {
+    let Some(argv) = argv else { return native(by) };
+    let program = argv.first().map_or("", String::as_str);
+    if let Some(why) = argv.iter().find_map(|argument| quote::argument_refused(argument)) {
+        return refused(format!("an argument {why}, which no program can be given"), "leave it out");
+    }
+    match quote::program_refused(program) {
+        Some(why) => Host(format!("the program's path {why}").into()),
+        None => native(by),
+    }
+}
+
+fn env(service: Option<&Service>) -> Answer {
+    let bad = service.and_then(|s| {
+        s.env.iter().find_map(|(name, value)| quote::variable_refused(name, value).map(|why| (name, why)))
+    });
+    match bad {
+        Some((name, why)) => Host(format!("`{name}` {why}").into()),
+        None => native("Environment="),
+    }
+}
+
+fn dependencies(list: Option<&Vec<Dependency>>, by: &'static str) -> Answer {
+    match list.and_then(|list| list.iter().find_map(|dependency| super::names::dependency(dependency).err())) {
+        Some(error) => refused(error.to_string(), error.hints().join("; ")),
+        None => native(by),
+    }
+}
+
+fn health(key: Key, service: Option<&Service>) -> Answer {
+    use crate::service::{HealthAction, HealthCheck};
+    let Some(health) = service.and_then(|s| s.health.as_ref()) else {
+        return match key {
+            Key::HealthHeartbeat | Key::HealthInterval | Key::HealthFailures | Key::HealthAction => {
+                native("WatchdogSec=, for a heartbeat")
+            }
+            _ => host("WatchdogSec= has no such setting"),
+        };
+    };
+    if !matches!(health.check, HealthCheck::Heartbeat) {
+        return host("belongs to a health check that the host makes");
+    }
+    let policy = service.map_or(RestartPolicy::Never, |s| s.restart.policy);
+    match key {
+        Key::HealthTimeout => host("a missing heartbeat has no time-out of its own in systemd"),
+        Key::HealthSuccesses if health.successes != 1 => host("one heartbeat is enough for systemd"),
+        Key::HealthStartPeriod if !health.start_period.is_zero() => host("WatchdogSec= counts from the start"),
+        Key::HealthAction => match (health.action, policy) {
+            (HealthAction::Restart, RestartPolicy::OnSuccess) => host("Restart= takes one condition"),
+            (HealthAction::Restart, _) => native("WatchdogSec= and Restart="),
+            (HealthAction::Stop, RestartPolicy::Never | RestartPolicy::OnSuccess) => native("WatchdogSec="),
+            (HealthAction::Stop, _) => host("Restart= would start it again"),
+            (HealthAction::Event, _) => host("a missed watchdog always ends the service"),
+        },
+        _ => native("WatchdogSec="),
+    }
+}
+
+fn codes(list: Option<&Vec<i32>>, by: &'static str) -> Answer {
+    match list.and_then(|list| list.iter().find(|code| !(0..=255).contains(*code))) {
+        Some(code) => refused(format!("no program on Linux can exit with {code}"), "use codes from 0 to 255"),
+        None => native(by),
+    }
+}
+
+fn watch_paths(service: Option<&Service>) -> Answer {
+    let Some(watch) = service.and_then(|s| s.watch.as_ref()) else { return native("PathChanged=, without patterns") };
+    let bad = watch.paths.iter().find_map(|path| {
+        if path.contains(['*', '?', '[']) {
+            Some("path units have no patterns for changes")
+        } else {
+            quote::path_refused(Path::new(path))
+        }
+    });
+    bad.map_or_else(|| native("PathChanged="), host)
+}
+
+fn log_file(service: Option<&Service>, target: &Target) -> Answer {
+    if !since(target, 240) {
+        return host("before version 240 systemd can't append to a file");
+    }
+    match service.and_then(|s| s.logs.file.as_ref()) {
+        None => native("StandardOutput=append:"),
+        Some(LogFile::Default) => host("the host keeps that folder"),
+        Some(LogFile::One(path)) => quote::path_refused(path).map_or_else(|| native("StandardOutput=append:"), host),
+        Some(LogFile::Apart { stdout, stderr }) => quote::path_refused(stdout)
+            .or_else(|| quote::path_refused(stderr))
+            .map_or_else(|| native("StandardOutput=append: and StandardError=append:"), host),
+    }
+}
+
+fn profile(service: Option<&Service>, target: &Target) -> Answer {
+    let Some(s) = service else { return native("Protect*=, Restrict*=, SystemCallFilter= and more") };
+    if s.security.profile == Profile::None {
+        return native("nothing to do");
+    }
+    if !since(target, 247) {
+        return refused(
+            "the profiles use directives that came with version 247",
+            "use `profile = \"none\"` and add what you need below `[service.NAME.systemd]`",
+        );
+    }
+    if s.security.profile == Profile::Strict && target.scope == Scope::User {
+        return refused(
+            "a user's manager can't take away what `strict` takes (file systems, devices, capabilities)",
+            "use `standard`, or install in system scope (`--system`)",
+        );
+    }
+    if s.security.profile == Profile::Strict && is_hosted(s, target) {
+        return refused(
+            "`strict` takes away what daemonctl's host needs to run the program as another user, and this service needs the host",
+            "use `standard`, or leave out what needs the host (`daemonctl support` names it)",
+        );
+    }
+    if target.scope == Scope::System
+        && s.exec.first().is_some_and(|program| program.starts_with("/tmp/") || program.starts_with("/var/tmp/"))
+    {
+        return refused("PrivateTmp= hides a program that lies in /tmp", "move the program, or use `profile = \"none\"`");
+    }
+    match target.scope {
+        Scope::System => native("Protect*=, Restrict*=, SystemCallFilter= and more"),
+        Scope::User => native("NoNewPrivileges=, Restrict*= and what else a user's manager can enforce"),
+    }
+}
+
+fn capabilities(service: Option<&Service>, target: &Target) -> Answer {
+    let Some(list) = service.and_then(|s| s.security.capabilities.as_ref()) else {
+        return native("CapabilityBoundingSet= and AmbientCapabilities=");
+    };
+    let valid = |name: &String| {
+        name.strip_prefix("CAP_")
+            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'))
+    };
+    if let Some(bad) = list.iter().find(|name| !valid(name)) {
+        return refused(format!("`{bad}` is not a capability"), "write it like `CAP_NET_BIND_SERVICE`");
+    }
+    if service.is_some_and(|s| is_hosted(s, target)) {
+        return refused(
+            "the list would also hold for daemonctl's host, which must become another user",
+            "leave out what needs the host (`daemonctl support` names it)",
+        );
+    }
+    native("CapabilityBoundingSet= and AmbientCapabilities=")
+}
+
+fn secrets(service: Option<&Service>, target: &Target) -> Answer {
+    let Some(s) = service else { return native("a 0600 EnvironmentFile=, or LoadCredential=") };
+    let valid = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    for (name, secret) in &s.security.secrets {
+        match secret {
+            Secret::Credential(_) if !since(target, 247) => {
+                return refused("LoadCredential= came with version 247", "use `file`, `env` or `command`");
+            }
+            Secret::Credential(source) if !valid(name) || !(valid(source) || source.starts_with('/')) => {
+                return refused(
+                    format!("systemd can't have a credential `{name}` from `{source}`"),
+                    "use letters, digits, `-`, `_` and `.`, or an absolute path as its source",
+                );
+            }
+            Secret::Credential(_) if s.user.is_some() && is_hosted(s, target) => {
+                return refused(
+                    "systemd gives a credential to the unit's user, which is daemonctl's host here",
+                    "use `file`, or leave out what needs the host (`daemonctl support` names it)",
+                );
+            }
+            Secret::File(_) | Secret::Env(_) | Secret::Command(_) if quote::variable_refused(name, "").is_some() => {
+                return refused(format!("`{name}` is no name for a variable"), "use letters, digits and `_`");
+            }
+            _ => {}
+        }
+    }
+    native("a 0600 EnvironmentFile=, or LoadCredential=")
+}
+
+/// `TimeoutStartSec=` holds for each command of a start, and for readiness: one time for all.
+fn start_hooks(service: Option<&Service>, list: fn(&Service) -> &Vec<Hook>, by: &'static str) -> Answer {
+    let Some(s) = service else { return native(by) };
+    if let Some(bad) = commands(list(s), by) {
+        return bad;
+    }
+    if !list(s).is_empty() && s.kind != Kind::Service {
+        return host("TimeoutStartSec= would count the program's own run as well");
+    }
+    let ready = s.ready.as_ref().map(|ready| ready.timeout);
+    let mut times = s.hooks.pre_start.iter().chain(&s.hooks.post_start).map(|hook| hook.timeout).chain(ready);
+    let first = times.next();
+    if times.all(|time| Some(time) == first) {
+        native(by)
+    } else {
+        host("TimeoutStartSec= is one time for every hook and for readiness, and they differ here")
+    }
+}
+
+fn stop_hooks(service: Option<&Service>, list: fn(&Service) -> &Vec<Hook>, by: &'static str) -> Answer {
+    let Some(s) = service else { return native(by) };
+    if let Some(bad) = commands(list(s), by) {
+        return bad;
+    }
+    if list(s).iter().any(|hook| hook.timeout != s.stop.timeout) {
+        return host("TimeoutStopSec= is one time for every hook and the stop itself, and they differ here");
+    }
+    if by == "ExecStop=" && list(s).iter().any(|hook| hook.on_failure == HookFailure::Abort) {
+        return native("ExecStop=; after a failure the rest of it is passed over and the signal follows");
+    }
+    native(by)
+}
+
+fn commands(hooks: &[Hook], by: &'static str) -> Option<Answer> {
+    hooks.iter().find_map(|hook| match &hook.action {
+        crate::service::HookAction::Command(argv) => {
+            Some(command(Some(argv), by)).filter(|answer| !matches!(answer, Native(_)))
+        }
+        crate::service::HookAction::Webhook(_) => Some(host("systemd sends no requests")),
+    })
+}
