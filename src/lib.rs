@@ -65,6 +65,7 @@ pub mod report;
 pub mod secrets;
 pub mod service;
 pub mod session;
+pub mod status;
 pub mod system;
 
 pub use error::{Error, Result};

@@ -14,6 +14,8 @@ use crate::session::{self, Session};
 
 pub mod output;
 pub mod progress;
+pub mod status;
+mod status_view;
 pub mod style;
 pub mod uninstall;
 pub mod verbs;
@@ -84,6 +86,8 @@ enum Command {
     Enable(verbs::Args),
     /// Don't start services at boot
     Disable(verbs::Args),
+    /// Show what services are doing
+    Status(status::Args),
 }
 
 /// What every command is given.
@@ -162,5 +166,6 @@ fn dispatch(command: Command, context: &Context) -> Result<Report> {
         Command::Reload(args) => verbs::run(Verb::Reload, &args, context),
         Command::Enable(args) => verbs::run(Verb::Enable, &args, context),
         Command::Disable(args) => verbs::run(Verb::Disable, &args, context),
+        Command::Status(args) => status::run(&args, context),
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{Context, style};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::{Report, Style};
+use crate::report::{Report, Style, View};
 use crate::system::terminal::{self, Stream};
 
 /// Prints an answer, and gives its exit code.
@@ -65,6 +65,19 @@ pub(super) fn usage(error: &clap::Error) -> u8 {
 pub(super) fn remark(text: &str, context: &Context) {
     if !context.globals.quiet() {
         complain(&format!("{text}\n"));
+    }
+}
+
+/// The answer of a command that has written what it had to say while it ran.
+pub(super) struct Silence;
+
+impl View for Silence {
+    fn json(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    fn text(&self, _: &Style) -> String {
+        String::new()
     }
 }
 

@@ -50,3 +50,23 @@ pub fn absolute(path: &Path) -> Result<PathBuf> {
 pub fn now() -> jiff::Timestamp {
     jiff::Timestamp::now()
 }
+
+/// The time as the clock on the wall shows it.
+#[must_use]
+pub fn local_time(time: jiff::Timestamp) -> jiff::Zoned {
+    time.to_zoned(jiff::tz::TimeZone::system())
+}
+
+/// Waits. Not for anything: for something there is an event.
+pub fn pause(time: std::time::Duration) {
+    std::thread::sleep(time);
+}
+
+/// A file's content, by whatever links lead to it; None: there is none.
+pub fn read_following(path: &Path) -> Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).doing(format_args!("read `{}`", path.display())),
+    }
+}

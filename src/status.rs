@@ -1,0 +1,228 @@
+//! `status`: what the managers say, joined with what the machine shows of it.
+//!
+//! A manager tells states; drift against the receipts, processes, ports and what they use up are the same on every
+//! backend and are added here.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::backend::{BackendKind, Detail};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::layout::{Layout, Scope};
+use crate::receipt::{self, Receipt};
+use crate::report::{Drift, State, Status};
+use crate::service::Service;
+use crate::session::{Selection, Session, in_order};
+use crate::system::files::{self, Found};
+use crate::system::processes::{Belonging, Look};
+
+/// Up to so many units are looked at in full.
+const FULL: usize = 16;
+
+/// `status --json`.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Statuses {
+    /// The service manager that would run what is installed now.
+    pub backend: Option<String>,
+    /// How that was told.
+    pub backend_why: Option<String>,
+    /// Whose services.
+    pub scope: Scope,
+    /// What exit code the states mean: the worst, in the order 5, 3, 4, 0.
+    pub exit: u8,
+    /// Each unit; in the order in which they start.
+    pub services: Vec<Status>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
+}
+
+/// The exit code for several services: the worst by the order 5, 3, 4, 0. None at all are not installed.
+#[must_use]
+pub fn worst(states: impl IntoIterator<Item = State>) -> Exit {
+    let rank = |exit: &Exit| match exit {
+        Exit::ServiceFailed => 3,
+        Exit::NotRunning => 2,
+        Exit::NotInstalled => 1,
+        _ => 0,
+    };
+    states.into_iter().map(State::exit).max_by_key(rank).unwrap_or(Exit::NotInstalled)
+}
+
+/// Looks at the units that the words of a command line name; no words: at all.
+///
+/// A name that is not installed is an answer, not an error.
+pub fn look(session: &mut Session, words: &[String], full: bool) -> Result<Statuses> {
+    let selection = Selection::from_words(words)?;
+    let mut notes: Vec<String> = session.leftover_note().into_iter().collect();
+    let choice = session.choice().map_err(|error| notes.push(error.to_string())).ok();
+    let selected: Vec<(Service, Receipt)> = in_order(session.receipts.values())
+        .into_iter()
+        .filter(|receipt| selection.takes(receipt))
+        .flat_map(|receipt| receipt.service.units().into_iter().map(move |unit| (unit, receipt)))
+        .filter(|(unit, receipt)| selection.takes_unit(receipt, unit))
+        .map(|(unit, receipt)| (unit, receipt.clone()))
+        .collect();
+    let missing = missing(session, words, &selected)?;
+    let full = full || selected.len() <= FULL;
+    let mut services = ask(session, &selected, if full { Detail::Full } else { Detail::Table })?;
+    let mut machine = Machine { layout: &session.layout, look: Look::new(), manifests: BTreeMap::new() };
+    for (status, (unit, receipt)) in services.iter_mut().zip(&selected) {
+        machine.join(status, unit, receipt, full);
+    }
+    let backend = choice.as_ref().map(|choice| choice.backend.name().to_owned());
+    for name in missing {
+        services.push(Status::not_installed(&name, backend.as_deref().unwrap_or("none"), session.layout.scope));
+    }
+    let exit = if services.is_empty() { Exit::Done } else { worst(services.iter().map(|status| status.state)) };
+    Ok(Statuses {
+        backend,
+        backend_why: choice.map(|choice| choice.why),
+        scope: session.layout.scope,
+        exit: exit.code(),
+        services,
+        notes,
+    })
+}
+
+/// The names that nothing installed has. A manifest of which nothing is installed is an error, since it is not known
+/// what it would be called.
+fn missing(session: &Session, words: &[String], selected: &[(Service, Receipt)]) -> Result<Vec<String>> {
+    let mut missing = Vec::new();
+    for word in words {
+        let known = if crate::session::is_manifest(word) {
+            let path = crate::system::absolute(Path::new(word))?;
+            if !selected.iter().any(|(_, receipt)| receipt.manifest == path) {
+                return Err(Error::new(
+                    Exit::NotInstalled,
+                    format!("nothing of `{}` is installed in {} scope", path.display(), session.layout.scope.name()),
+                )
+                .hint("`daemonctl list` shows what is installed"));
+            }
+            true
+        } else {
+            selected.iter().any(|(unit, _)| unit.id() == *word || unit.name == *word)
+        };
+        if !known && !missing.contains(word) {
+            missing.push(word.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// Asks each manager once.
+fn ask(session: &mut Session, selected: &[(Service, Receipt)], detail: Detail) -> Result<Vec<Status>> {
+    let mut groups: BTreeMap<BackendKind, Vec<Service>> = BTreeMap::new();
+    for (unit, receipt) in selected {
+        groups.entry(receipt.backend).or_default().push(unit.clone());
+    }
+    let mut answers = BTreeMap::new();
+    for (kind, units) in groups {
+        answers.insert(kind, session.manager(kind)?.status(&units, detail)?.into_iter());
+    }
+    let next = |(unit, receipt): &(Service, Receipt)| {
+        let scope = receipt.scope;
+        let answer = answers.get_mut(&receipt.backend).and_then(Iterator::next);
+        answer.unwrap_or_else(|| Status::not_installed(&unit.id(), receipt.backend.name(), scope))
+    };
+    Ok(selected.iter().map(next).collect())
+}
+
+/// What is added to the managers' answers.
+struct Machine<'a> {
+    layout: &'a Layout,
+    look: Look,
+    /// What became of each manifest since: its hash, or why there is none.
+    manifests: BTreeMap<PathBuf, Result<Option<String>, String>>,
+}
+
+impl Machine<'_> {
+    fn join(&mut self, status: &mut Status, unit: &Service, receipt: &Receipt, full: bool) {
+        status.manifest = Some(receipt.manifest.display().to_string());
+        status.hosted = receipt.hosting == crate::backend::Hosting::Hosted;
+        if full {
+            self.drift(status, unit, receipt);
+            self.processes(status, receipt.backend);
+        }
+    }
+
+    fn processes(&mut self, status: &mut Status, backend: BackendKind) {
+        let Some(main) = status.pid else { return };
+        let known: Vec<u32> = status.processes.iter().map(|process| process.pid).collect();
+        let by = if backend == BackendKind::Systemd { Belonging::Cgroup } else { Belonging::Family };
+        let usage = self.look.usage(main, &known, by);
+        if !usage.processes.is_empty() {
+            status.processes = usage.processes;
+        }
+        status.cpu = status.cpu.or(usage.cpu);
+        status.memory = status.memory.or(usage.memory);
+        status.tasks = status.tasks.or(usage.tasks);
+        status.ports = usage.ports;
+        status.notes.extend(usage.notes);
+    }
+
+    /// A file that is gone weighs more than one that was changed, and that more than a changed manifest.
+    fn drift(&mut self, status: &mut Status, unit: &Service, receipt: &Receipt) {
+        let id = unit.id();
+        let others: Vec<String> =
+            receipt.service.units().iter().map(Service::id).filter(|other| *other != id).collect();
+        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        for installed in &receipt.artifacts {
+            if installed.unit.as_ref().is_some_and(|unit| others.contains(unit)) {
+                continue;
+            }
+            match files::look(&self.layout.on_disk(&installed.path)) {
+                Ok(Found::Absent) => gone.push(installed.path.display().to_string()),
+                Ok(found) if installed.what.matches(&found) => {}
+                Ok(_) => changed.push(installed.path.display().to_string()),
+                Err(error) => status.notes.push(format!("drift is not fully known: {error}")),
+            }
+        }
+        let manifest = match self.manifest(&receipt.manifest) {
+            Ok(Some(sha256)) => *sha256 != receipt.manifest_sha256,
+            Ok(None) => {
+                status.notes.push(format!("the manifest `{}` is gone", receipt.manifest.display()));
+                false
+            }
+            Err(why) => {
+                status.notes.push(format!("whether the manifest has changed is not known: {why}"));
+                false
+            }
+        };
+        status.drift = Some(match (gone.is_empty(), changed.is_empty(), manifest) {
+            (false, _, _) => Drift::Missing,
+            (true, false, _) => Drift::Artifact,
+            (true, true, true) => Drift::Manifest,
+            (true, true, false) => Drift::None,
+        });
+        status.drift_files = gone.into_iter().chain(changed).collect();
+    }
+
+    fn manifest(&mut self, path: &Path) -> &Result<Option<String>, String> {
+        self.manifests.entry(path.to_owned()).or_insert_with(|| {
+            // As the user named it: a manifest may well be a link.
+            match crate::system::read_following(path) {
+                Ok(content) => Ok(content.map(|content| receipt::sha256(&content))),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_state_is_the_exit_code() {
+        let code = |states: &[State]| worst(states.iter().copied()).code();
+        assert_eq!(code(&[State::Running, State::Completed]), 0);
+        assert_eq!(code(&[State::Running, State::NotInstalled]), 4);
+        assert_eq!(code(&[State::NotInstalled, State::Stopped, State::Running]), 3);
+        assert_eq!(code(&[State::Stopped, State::Backoff, State::NotInstalled]), 5);
+        assert_eq!(code(&[]), 4);
+    }
+}
