@@ -69,6 +69,7 @@ pub(crate) fn notify(_: &str) -> Result<()> {
     unsupported("notify")
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as on Unix")]
 pub(crate) fn ids() -> Result<Vec<(String, String)>> {
     Ok(vec![("pid".to_owned(), std::process::id().to_string())])
 }

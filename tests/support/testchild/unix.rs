@@ -132,6 +132,11 @@ pub(crate) fn notify(text: &str) -> Result<()> {
 pub(crate) fn ids() -> Result<Vec<(String, String)>> {
     let mask = nix::sys::stat::umask(nix::sys::stat::Mode::empty());
     nix::sys::stat::umask(mask);
+    // nix has no getgroups for Apple's systems, whose list is the directory's and not the process's.
+    #[cfg(target_vendor = "apple")]
+    let groups = vec![getgid().as_raw()];
+    #[cfg(not(target_vendor = "apple"))]
+    let groups: Vec<_> = nix::unistd::getgroups()?.iter().map(|gid| gid.as_raw()).collect();
     let mut ids: Vec<(String, String)> = [
         ("pid", getpid().to_string()),
         ("ppid", getppid().to_string()),
@@ -141,7 +146,7 @@ pub(crate) fn ids() -> Result<Vec<(String, String)>> {
         ("euid", geteuid().to_string()),
         ("gid", getgid().to_string()),
         ("egid", getegid().to_string()),
-        ("groups", format!("{:?}", groups()?)),
+        ("groups", format!("{groups:?}")),
         ("umask", format!("\"{:04o}\"", mask.bits())),
         ("nofile", getrlimit(Resource::RLIMIT_NOFILE)?.0.to_string()),
     ]
@@ -156,14 +161,6 @@ pub(crate) fn ids() -> Result<Vec<(String, String)>> {
         }
     }
     Ok(ids)
-}
-
-/// nix has no getgroups for Apple's systems, whose list is the directory's and not the process's.
-fn groups() -> Result<Vec<u32>> {
-    #[cfg(target_vendor = "apple")]
-    return Ok(vec![getgid().as_raw()]);
-    #[cfg(not(target_vendor = "apple"))]
-    Ok(nix::unistd::getgroups()?.iter().map(|gid| gid.as_raw()).collect())
 }
 
 pub(crate) fn open_descriptors() -> Result<Vec<i32>> {
