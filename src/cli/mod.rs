@@ -12,8 +12,13 @@ use crate::layout::Scope;
 use crate::report::{Report, Style};
 use crate::session::{self, Session};
 
+pub mod completions;
+pub mod list;
+pub mod logs;
+pub mod man;
 pub mod output;
 pub mod progress;
+pub mod schema;
 pub mod status;
 mod status_view;
 pub mod style;
@@ -88,6 +93,16 @@ enum Command {
     Disable(verbs::Args),
     /// Show what services are doing
     Status(status::Args),
+    /// List what is installed
+    List(list::Args),
+    /// Show what services wrote
+    Logs(logs::Args),
+    /// Print the JSON Schema of manifests, or of a command's --json output
+    Schema(schema::Args),
+    /// Print a completion script for a shell
+    Completions(completions::Args),
+    /// Print or write the manual pages
+    Man(man::Args),
 }
 
 /// What every command is given.
@@ -167,5 +182,10 @@ fn dispatch(command: Command, context: &Context) -> Result<Report> {
         Command::Enable(args) => verbs::run(Verb::Enable, &args, context),
         Command::Disable(args) => verbs::run(Verb::Disable, &args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::List(args) => list::run(&args, context),
+        Command::Logs(args) => logs::run(&args, context),
+        Command::Schema(args) => schema::run(&args, context),
+        Command::Completions(args) => completions::run(&args, context),
+        Command::Man(args) => man::run(&args, context),
     }
 }

@@ -154,7 +154,8 @@ fn error_text(error: &Error, style: &Style) -> String {
     text
 }
 
-fn error_json(error: &Error) -> serde_json::Value {
+/// What an error is with `--json`.
+pub(super) fn error_json(error: &Error) -> serde_json::Value {
     json!({
         "error": {
             "message": error.to_string(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::style::{self, BOLD, CYAN, Cell, Column, DIM, RED, YELLOW, paint};
+use super::style::{self, BOLD, Cell, Column, DIM, RED, YELLOW, clock, paint};
 use crate::report::{Drift, LastExit, Process, State, Status, Style, Wanted};
 use crate::status::Statuses;
 
@@ -125,7 +125,7 @@ pub(super) fn one(status: &Status, statuses: &Statuses, style: &Style) -> String
             let _ = writeln!(text, "{}", style.width.map_or(line.clone(), |width| style::cut(&line, width)));
         }
     }
-    notes(&mut text, &status.notes, style);
+    text.push_str(&style::notes(&status.notes, style));
     footer(&mut text, statuses, style);
     text
 }
@@ -189,18 +189,10 @@ fn footer(text: &mut String, statuses: &Statuses, style: &Style) {
     if style.quiet {
         return;
     }
-    notes(text, &statuses.notes, style);
+    text.push_str(&style::notes(&statuses.notes, style));
     if let (Some(backend), Some(why)) = (&statuses.backend, &statuses.backend_why) {
         let line = format!("{backend}, {} scope: {why}", statuses.scope.name());
         let _ = writeln!(text, "{}", paint(&line, DIM, style));
-    }
-}
-
-fn notes(text: &mut String, notes: &[String], style: &Style) {
-    if !style.quiet {
-        for note in notes {
-            let _ = writeln!(text, "{} {}", paint("note:", CYAN, style), style::harmless(note));
-        }
     }
 }
 
@@ -225,14 +217,6 @@ fn duration(seconds: f64) -> String {
     let first = parts.iter().position(|(count, _)| *count > 0).unwrap_or(3);
     let shown = parts[first..].iter().take(2).filter(|(count, unit)| *count > 0 || *unit == "s" && seconds == 0);
     shown.map(|(count, unit)| format!("{count}{unit}")).collect::<Vec<_>>().join(" ")
-}
-
-/// An RFC 3339 time as the clock on the wall shows it; as it is where it is none.
-fn clock(time: &str) -> String {
-    match time.parse::<jiff::Timestamp>() {
-        Ok(time) => crate::system::local_time(time).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-        Err(_) => time.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,16 @@ pub(super) const YELLOW: Paint = AnsiColor::Yellow.on_default();
 /// Told apart from others.
 pub(super) const CYAN: Paint = AnsiColor::Cyan.on_default();
 
+/// Colours that tell units apart and mean nothing.
+pub(super) const PALETTE: [Paint; 6] = [
+    CYAN,
+    AnsiColor::Magenta.on_default(),
+    AnsiColor::Blue.on_default(),
+    GREEN,
+    YELLOW,
+    AnsiColor::BrightCyan.on_default(),
+];
+
 /// The text in a colour, where colours are wanted.
 #[must_use]
 pub(super) fn paint(text: &str, paint: Paint, style: &Style) -> String {
@@ -103,6 +113,22 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
         kept.push('…');
     }
     kept
+}
+
+/// Remarks, a line each; none where only the answer is wanted.
+#[must_use]
+pub(super) fn notes(notes: &[String], style: &Style) -> String {
+    let shown = if style.quiet { &[] } else { notes };
+    shown.iter().fold(String::new(), |text, note| text + &paint("note:", CYAN, style) + " " + &harmless(note) + "\n")
+}
+
+/// An RFC 3339 time as the clock on the wall shows it; as it is where it is none.
+#[must_use]
+pub(super) fn clock(time: &str) -> String {
+    match time.parse::<jiff::Timestamp>() {
+        Ok(time) => crate::system::local_time(time).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => time.to_owned(),
+    }
 }
 
 /// A cell of a table.

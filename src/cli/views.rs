@@ -142,3 +142,9 @@ impl View for PlanView {
 pub(super) fn said(text: String, json: Value) -> Text {
     Text { text, json }
 }
+
+/// A text whose JSON is `{"text": ...}`.
+pub(super) fn text(text: String) -> Text {
+    let json = serde_json::json!({ "text": text });
+    Text { text, json }
+}

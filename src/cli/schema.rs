@@ -1,0 +1,107 @@
+//! `daemonctl schema`: the shapes that other programs read and write, as JSON Schemas made from the same types.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Context, list, views};
+use crate::error::Result;
+use crate::logs::LogLine;
+use crate::report::{Outcome, Report};
+use crate::status::Statuses;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Of what
+    #[arg(value_name = "WHAT", value_enum)]
+    what: What,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// status --json
+    Status,
+    /// list --json
+    List,
+    /// logs --json, each line
+    Logs,
+    /// plan --json, and install --dry-run --json
+    Plan,
+    /// install, uninstall, start, stop, restart, reload, enable and disable with --json
+    Outcome,
+    /// What any command prints with --json when it fails
+    Error,
+}
+
+/// What a failed command prints with `--json`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ErrorOutput {
+    /// The failure.
+    error: ErrorBody,
+}
+
+/// A failure.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ErrorBody {
+    /// What was tried and what came back.
+    message: String,
+    /// The exit code's name: `not-permitted`.
+    exit: String,
+    /// The exit code.
+    code: u8,
+    /// What belongs to the message, such as a service's last lines.
+    #[serde(default)]
+    details: Vec<String>,
+    /// What to do about it.
+    #[serde(default)]
+    hints: Vec<String>,
+}
+
+/// Prints the schema.
+pub fn run(args: &Args, _: &Context) -> Result<Report> {
+    let json = schema(args.what);
+    Ok(Report::done(views::said(format!("{json:#}\n"), json)))
+}
+
+fn schema(what: What) -> Value {
+    match what {
+        What::Status => of::<Statuses>(),
+        What::List => of::<list::List>(),
+        What::Logs => of::<LogLine>(),
+        What::Plan => of::<views::PlanJson>(),
+        What::Outcome => of::<Outcome>(),
+        What::Error => of::<ErrorOutput>(),
+    }
+}
+
+fn of<T: JsonSchema>() -> Value {
+    views::to_json(&schemars::generate::SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_shape_that_is_promised() {
+        let schema = of::<ErrorOutput>();
+        let told = super::super::output::error_json(&crate::error::Error::failed("x"));
+        let body = &schema["$defs"]["ErrorBody"]["properties"];
+        for key in told["error"].as_object().unwrap().keys() {
+            assert!(body.get(key).is_some(), "{key} is in no schema: {schema:#}");
+        }
+    }
+
+    #[test]
+    fn every_field_of_a_schema_is_explained() {
+        for schema in [of::<Statuses>(), of::<list::List>(), of::<LogLine>(), of::<views::PlanJson>(), of::<Outcome>()]
+        {
+            let fields = schema["properties"].as_object().unwrap();
+            for (name, field) in fields {
+                assert!(field.get("description").is_some(), "{name}: {field}");
+            }
+        }
+    }
+}
