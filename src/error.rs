@@ -17,13 +17,14 @@ pub struct Error {
     message: String,
     hints: Vec<String>,
     details: Vec<String>,
+    manifest: Option<Box<crate::manifest::ManifestErrors>>,
 }
 
 impl Error {
     /// A failure that ends the command with `exit`.
     #[must_use]
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hints: Vec::new(), details: Vec::new() }
+        Self { exit, message: message.into(), hints: Vec::new(), details: Vec::new(), manifest: None }
     }
 
     /// An ordinary failure: exit code 1.
@@ -75,6 +76,19 @@ impl Error {
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.details.push(detail.into());
         self
+    }
+
+    /// Keeps the manifest's faults with their places, for colour and for JSON; the message has them in plain text.
+    #[must_use]
+    pub fn with_manifest_errors(mut self, errors: crate::manifest::ManifestErrors) -> Self {
+        self.manifest = Some(Box::new(errors));
+        self
+    }
+
+    /// The manifest's faults, where that is what failed.
+    #[must_use]
+    pub fn manifest_errors(&self) -> Option<&crate::manifest::ManifestErrors> {
+        self.manifest.as_deref()
     }
 
     /// Puts what was being done in front of the message: `doing: message`.

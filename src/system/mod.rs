@@ -9,6 +9,7 @@ pub mod host_binary;
 pub mod interrupt;
 pub mod lock;
 pub mod machine;
+pub mod manifest_file;
 pub mod processes;
 pub mod terminal;
 

@@ -1,0 +1,412 @@
+//! `[service.NAME]`, `[defaults]` and `[...on.NAME]`: what is run, as whom, with what, and everything below.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use toml::de::DeValue;
+
+use super::argv::Argv;
+use super::decode::{At, Decoder, Defs, Raw, Value, decode_table, table, words};
+use super::error::{ManifestError, nearest, one_of, shown};
+use super::health::HealthTable;
+use super::hooks::HooksTable;
+use super::limits::LimitsTable;
+use super::logs::LogsTable;
+use super::name;
+use super::native::{Flat, Nested, Sections};
+use super::probe::WaitTable;
+use super::ready::ReadyTable;
+use super::reload::ReloadTable;
+use super::restart::RestartTable;
+use super::schedule::ScheduleTable;
+use super::security::SecurityTable;
+use super::stop::StopTable;
+use super::text::{Line, List, Named, PathText, Set, Text, integer};
+use super::watch::WatchTable;
+use crate::backend::BackendKind;
+use crate::service::{HostMode, Kind, Start};
+
+table! {
+    /// A service. `exec` alone makes one.
+    ServiceTable "service" "[service.NAME]" {
+        /// One line for people; the name unless given.
+        description: Line = Description,
+        /// The name that Windows and launchd tools show.
+        display_name: Line = DisplayName,
+        /// The launchd label in reverse DNS order; the name unless given.
+        label: Label = Label,
+        /// Addresses of its documentation.
+        documentation: Set<DocUrl> = Documentation,
+        /// The command: a list of arguments, or one string, split like a shell would and never given to a shell.
+        exec: Argv = Exec,
+        /// The folder it starts in.
+        working_dir: PathText = WorkingDir,
+        /// The account it runs as; system scope.
+        user: Line = User,
+        /// The group it runs as.
+        group: Line = Group,
+        /// Permission bits that new files lose, in octal: "0027".
+        umask: Umask = Umask,
+        /// Variables of its environment.
+        env: Named<Text> = Env,
+        /// Files of NAME=value lines, read when it starts; later ones win, and env wins over all.
+        env_file: List<EnvFileItem> = EnvFile,
+        /// When it starts: boot, delayed or manual; boot unless given.
+        start: Start = Start,
+        /// How many of it, or the names of them; `${instance}` in texts.
+        instances: Instances = Instances,
+        /// Run under daemonctl's own supervisor: auto, always or never; auto unless given.
+        host: HostMode = Host,
+        /// service, oneshot (runs to completion) or task (with a schedule); service unless given.
+        kind as "type": Kind = Type,
+        /// Starts after these.
+        after: Set<Line> = After,
+        /// Starts after these and fails with them.
+        requires: Set<Line> = Requires,
+        /// Starts these too, and goes on without them.
+        wants: Set<Line> = Wants,
+        /// Conditions waited for before each start.
+        wait_for: List<Box<WaitTable>> = WaitFor,
+        /// When `start` is done.
+        ready: Box<ReadyTable>,
+        /// Liveness.
+        health: Box<HealthTable>,
+        /// What happens when it ends by itself.
+        restart: Box<RestartTable>,
+        /// How it is asked to end.
+        stop: Box<StopTable>,
+        /// What `reload` does.
+        reload: Box<ReloadTable>,
+        /// What happens when files change.
+        watch: Box<WatchTable>,
+        /// Where output goes.
+        logs: Box<LogsTable>,
+        /// What it may use up.
+        limits: Box<LimitsTable>,
+        /// What it may touch.
+        security: Box<SecurityTable>,
+        /// Commands around its life.
+        hooks: Box<HooksTable>,
+        /// When a task runs.
+        schedule: Box<ScheduleTable>,
+        /// The same keys again, for one operating system or backend.
+        on: On,
+        /// Raw keys of the unit, by section, placed last.
+        systemd: Sections,
+        /// Raw keys of the property list.
+        launchd: Nested,
+        /// Settings of the Service Control Manager.
+        windows: Flat,
+        /// Variables of the OpenRC script.
+        openrc: Flat,
+        /// Settings of the init script.
+        sysv: Flat,
+        /// Settings of the run folder.
+        runit: Flat,
+        /// Variables of the rc.d script.
+        rcd: Flat,
+        /// Settings of daemonctl's own supervisor.
+        embedded: Flat,
+    }
+}
+
+impl ServiceTable {
+    /// The native table of a backend, with the place of its key.
+    pub(crate) fn native(&self, backend: BackendKind) -> Option<(&super::native::Native, super::source::Span)> {
+        match backend {
+            BackendKind::Systemd => self.systemd.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Launchd => self.launchd.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Windows => self.windows.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Openrc => self.openrc.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Sysv => self.sysv.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Runit => self.runit.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Rcd => self.rcd.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Embedded => self.embedded.as_ref().map(|field| (&field.value.0, field.key)),
+        }
+    }
+}
+
+words!(Start { Boot = "boot", Delayed = "delayed", Manual = "manual" });
+words!(HostMode { Auto = "auto", Always = "always", Never = "never" });
+words!(Kind { Service = "service", Oneshot = "oneshot", Task = "task" });
+
+/// A launchd label.
+#[derive(Debug)]
+pub(crate) struct Label(pub(crate) String);
+
+impl Value for Label {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        let Line(text) = Line::decode(raw, cx)?;
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '$' | '{' | '}');
+        if text.chars().all(plain) && text.len() <= 200 && !text.contains("..") && !text.starts_with(['.', '-']) {
+            return Some(Self(text));
+        }
+        let error = ManifestError::new(raw.span(), format!("`{}` is no label", shown(&text)));
+        cx.refuse(
+            error.expected("reverse DNS such as \"com.example.web\": letters, digits, `.`, `-`, `_`; at most 200"),
+        )
+    }
+
+    fn schema(_: &mut Defs) -> serde_json::Value {
+        json!({ "type": "string", "minLength": 1, "maxLength": 200 })
+    }
+}
+
+/// An address of documentation.
+#[derive(Debug, PartialEq)]
+pub(crate) struct DocUrl(pub(crate) String);
+
+impl Value for DocUrl {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        const SCHEMES: [&str; 5] = ["http://", "https://", "file:", "info:", "man:"];
+        let Line(text) = Line::decode(raw, cx)?;
+        if SCHEMES.iter().any(|scheme| text.starts_with(scheme)) && !text.contains(char::is_whitespace) {
+            return Some(Self(text));
+        }
+        let error = ManifestError::new(raw.span(), format!("`{}` is no address of documentation", shown(&text)));
+        cx.refuse(error.expected(format!("expected one that begins with {}, without spaces", one_of(SCHEMES))))
+    }
+
+    fn schema(_: &mut Defs) -> serde_json::Value {
+        json!({ "type": "string", "pattern": "^(https?://|file:|info:|man:)" })
+    }
+}
+
+/// Permission bits in octal.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Umask(pub(crate) u32);
+
+impl Value for Umask {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        const EXPECTED: &str = "octal digits in a string such as \"0027\"";
+        let text = match raw.get_ref() {
+            DeValue::String(text) => text,
+            DeValue::Integer(_) => {
+                let digits = cx.source.slice(raw.span().into()).trim_start_matches("0o").to_owned();
+                return cx.mistyped_hint(raw, EXPECTED, Some(format!("write \"{digits:0>4}\"")));
+            }
+            _ => return cx.mistyped(raw, EXPECTED),
+        };
+        let octal = !text.is_empty() && text.len() <= 4 && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        match u32::from_str_radix(text, 8) {
+            Ok(bits @ 0..=0o777) if octal => Some(Self(bits)),
+            _ => {
+                let error = ManifestError::new(raw.span(), format!("`umask` cannot be `{}`", shown(text)));
+                cx.refuse(error.expected(format!("expected {EXPECTED}, at most \"0777\"")))
+            }
+        }
+    }
+
+    fn schema(_: &mut Defs) -> serde_json::Value {
+        json!({ "type": "string", "pattern": "^[0-7]{1,4}$" })
+    }
+}
+
+table! {
+    /// A file of NAME=value lines.
+    EnvFileTable "env_file" "an entry of `env_file`" {
+        /// Where.
+        path: PathText,
+        /// May be missing; not unless given.
+        optional: bool,
+    }
+}
+
+/// `"/etc/web.env"` or `{ path = "local.env", optional = true }`.
+#[derive(Debug)]
+pub(crate) enum EnvFileItem {
+    Path(PathText),
+    Table(Box<EnvFileTable>),
+}
+
+impl Value for EnvFileItem {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        match raw.get_ref() {
+            DeValue::String(_) => PathText::decode(raw, cx).map(Self::Path),
+            DeValue::Table(_) => Box::<EnvFileTable>::decode(raw, cx).map(Self::Table),
+            _ => cx.mistyped(raw, "a path, or a table such as { path = \"local.env\", optional = true }"),
+        }
+    }
+
+    fn schema(defs: &mut Defs) -> serde_json::Value {
+        json!({ "anyOf": [PathText::schema(defs), Box::<EnvFileTable>::schema(defs)] })
+    }
+}
+
+/// Names of instances; a number makes `1`, `2`, ...
+#[derive(Debug)]
+pub(crate) struct Instances(pub(crate) Vec<String>);
+
+/// More is a mistake rather than a wish.
+const MOST_INSTANCES: i64 = 1000;
+
+impl Value for Instances {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        const EXPECTED: &str = "a number from 1 to 1000, or a list of names such as [\"blue\", \"green\"]";
+        let DeValue::Array(_) = raw.get_ref() else {
+            let number = integer(raw, cx, EXPECTED)?;
+            if (1..=MOST_INSTANCES).contains(&number) {
+                return Some(Self((1..=number).map(|number| number.to_string()).collect()));
+            }
+            let error = ManifestError::new(raw.span(), format!("`instances` cannot be {number}"));
+            let hint = (number == 0)
+                .then(|| "remove the service to have none, or the key for a service without instances".to_owned());
+            return cx.refuse(error.expected(format!("expected {EXPECTED}")).maybe_hint(hint));
+        };
+        let Set(list) = Set::<Text>::decode(raw, cx)?;
+        let faults: Vec<_> =
+            list.iter().filter_map(|item| name::check("an instance", &item.value.0, item.at)).collect();
+        if list.is_empty() {
+            let error = ManifestError::new(raw.span(), "`instances` is empty");
+            return cx.refuse(
+                error
+                    .expected(format!("expected {EXPECTED}"))
+                    .hint("leave the key out for a service without instances"),
+            );
+        }
+        let clean = faults.is_empty();
+        cx.errors.extend(faults);
+        clean.then(|| Self(list.into_iter().map(|item| item.value.0).collect()))
+    }
+
+    fn schema(_: &mut Defs) -> serde_json::Value {
+        json!({ "anyOf": [
+            { "type": "integer", "minimum": 1, "maximum": MOST_INSTANCES },
+            { "type": "array", "items": { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$" }, "minItems": 1, "uniqueItems": true },
+        ] })
+    }
+}
+
+/// Overrides by operating system or backend.
+#[derive(Debug)]
+pub(crate) struct On(BTreeMap<&'static str, Box<ServiceTable>>);
+
+const SYSTEMS: [&str; 4] = ["linux", "macos", "windows", "freebsd"];
+
+/// Operating systems first, then backends; `windows` is both.
+fn on_names() -> impl Iterator<Item = &'static str> {
+    let backends = BackendKind::ALL.iter().map(|kind| kind.name()).filter(|name| !SYSTEMS.contains(name));
+    SYSTEMS.into_iter().chain(backends)
+}
+
+impl On {
+    pub(crate) fn get(&self, name: &str) -> Option<&ServiceTable> {
+        self.0.get(name).map(|table| &**table)
+    }
+}
+
+impl Value for On {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(entries) = raw.get_ref() else {
+            return cx.mistyped(raw, "a table: [service.NAME.on.linux]");
+        };
+        let mut on = BTreeMap::new();
+        for (key, value) in entries {
+            let Some(name) = on_names().find(|name| name == key.get_ref()) else {
+                let error = ManifestError::new(
+                    key.span(),
+                    format!("`{}` is no operating system or backend", shown(key.get_ref())),
+                );
+                let meant = nearest(key.get_ref(), on_names()).map(|meant| format!("did you mean `{meant}`?"));
+                cx.errors.push(error.expected(format!("expected {}", one_of(on_names()))).maybe_hint(meant));
+                continue;
+            };
+            let Some(table) = decode_table::<ServiceTable>(value, cx) else {
+                continue;
+            };
+            if let Some(inner) = &table.on {
+                let error = ManifestError::new(inner.key, "`on` cannot stand below `on`");
+                cx.errors.push(error.hint("a backend's overrides come over those of the operating system"));
+            }
+            on.insert(name, Box::new(table));
+        }
+        Some(Self(on))
+    }
+
+    fn schema(defs: &mut Defs) -> serde_json::Value {
+        let table = Box::<ServiceTable>::schema(defs);
+        let properties: serde_json::Map<_, _> = on_names().map(|name| (name.to_owned(), table.clone())).collect();
+        json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    }
+}
+
+/// The services by name.
+#[derive(Debug, Default)]
+pub(crate) struct Services(pub(crate) Vec<(At<String>, Box<ServiceTable>)>);
+
+impl Value for Services {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        let DeValue::Table(entries) = raw.get_ref() else {
+            return cx.mistyped(raw, "tables: [service.NAME]");
+        };
+        let mut services = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let at = key.span().into();
+            cx.errors.extend(name::check("a service", key.get_ref(), at));
+            if !matches!(value.get_ref(), DeValue::Table(_))
+                && super::decode::Table::set(
+                    &mut ServiceTable::default(),
+                    key.get_ref(),
+                    at,
+                    value,
+                    &mut Decoder::new(cx.source),
+                )
+            {
+                // [service] with the keys of one: the name was forgotten.
+                let error = ManifestError::new(
+                    at,
+                    format!("`{}` stands in `[service]`, which has a table for each service", shown(key.get_ref())),
+                );
+                cx.errors
+                    .push(error.expected("expected `[service.NAME]`").hint("give the service a name: `[service.web]`"));
+                continue;
+            }
+            if let Some(table) = decode_table::<ServiceTable>(value, cx) {
+                services.push((At { value: key.get_ref().clone().into_owned(), at }, Box::new(table)));
+            }
+        }
+        services.sort_by_key(|(name, _)| name.at);
+        Some(Self(services))
+    }
+
+    fn schema(defs: &mut Defs) -> serde_json::Value {
+        json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$" },
+            "additionalProperties": Box::<ServiceTable>::schema(defs),
+        })
+    }
+}
+
+/// The version of the manifest's format.
+#[derive(Debug)]
+pub(crate) struct Version;
+
+impl Value for Version {
+    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
+        match integer(raw, cx, "the format's version: 1")? {
+            1 => Some(Self),
+            other => {
+                let error =
+                    ManifestError::new(raw.span(), format!("this daemonctl reads manifests of version 1, not {other}"));
+                cx.refuse(error.hint("write `manifest = 1`, or get a daemonctl that knows the version"))
+            }
+        }
+    }
+
+    fn schema(_: &mut Defs) -> serde_json::Value {
+        json!({ "const": 1 })
+    }
+}
+
+table! {
+    /// A manifest of daemonctl: services, and how they run.
+    Root "manifest" "a manifest" {
+        /// The format's version; 1 unless given.
+        manifest: Version,
+        /// Laid under every service.
+        defaults: Box<ServiceTable>,
+        /// The services by name: letters, digits, `-`, `_`, `.`; 1 to 80 characters.
+        service: Services,
+    }
+}
