@@ -1,12 +1,10 @@
 //! systemd: units as files, the manager over D-Bus, logs from the journal.
 //!
-//! The pure half is [`answer`](answer), [`names`], [`render`](render) and what they use; it works on every operating system. The
-//! half that acts is `manager` and what lies beside it.
-
-use std::path::Path;
+//! The pure half is `answer`, [`names`], `render` and what they use; it works on every operating system. The
+//! half that acts is `live`, on Linux.
 
 use super::{Answer, Artifact, Backend, BackendKind, Detection, Hosting, Manager, Target};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::Service;
@@ -14,6 +12,11 @@ use crate::service::Service;
 mod answer;
 pub mod files;
 mod hosted;
+#[cfg(target_os = "linux")]
+mod live;
+#[cfg(not(target_os = "linux"))]
+#[path = "nowhere.rs"]
+mod live;
 pub mod names;
 mod raw;
 mod render;
@@ -49,17 +52,14 @@ impl Backend for Systemd {
     }
 
     fn detect(&self, scope: Scope) -> Detection {
-        let _ = scope;
-        let found = Path::new("/run/systemd/system").is_dir();
-        let why = if found { "`/run/systemd/system` exists" } else { "there is no `/run/systemd/system`" };
-        Detection { found, why: why.to_owned() }
+        live::detect(scope)
     }
 
-    fn version(&self, _: Scope) -> Option<u32> {
-        None
+    fn version(&self, scope: Scope) -> Option<u32> {
+        live::version(scope)
     }
 
-    fn connect(&self, _: &Target) -> Result<Box<dyn Manager>> {
-        Err(Error::failed("systemd runs on Linux only"))
+    fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
+        live::connect(target)
     }
 }

@@ -1,0 +1,306 @@
+//! Logs from the journal, through `journalctl`'s JSON.
+//!
+//! What is there already is read first, for each unit as many lines as were asked for; following then begins behind the
+//! last entry, so that nothing is lost or told twice between the two.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::ops::ControlFlow;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::backend::systemd::names;
+use crate::error::{Error, Result};
+use crate::layout::Scope;
+use crate::logs::{LogLine, LogQuery, Sink, Stream};
+use crate::service::Service;
+
+/// The fields that are looked at; entries have dozens.
+const FIELDS: &str = "MESSAGE,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT,UNIT,USER_UNIT,_TRANSPORT";
+
+/// An entry, and where it stands in the journal.
+struct Entry {
+    line: LogLine,
+    cursor: Option<String>,
+}
+
+/// Gives what the query asks for to the sink.
+pub(super) fn logs(units: &[Service], scope: Scope, query: &LogQuery, sink: &mut dyn Sink) -> Result<()> {
+    let ids: Vec<String> = units.iter().map(Service::id).collect();
+    let mut last = None;
+    // The journal itself can only count for all units together.
+    let apart = query.lines.is_some() && ids.len() > 1;
+    let groups: Vec<&[String]> = if apart { ids.chunks(1).collect() } else { vec![&ids] };
+    if apart {
+        let mut entries = Vec::new();
+        for group in groups {
+            read(group, scope, query, &mut |entry| {
+                entries.push(entry);
+                ControlFlow::Continue(())
+            })?;
+        }
+        entries.sort_by_key(|entry| entry.line.time);
+        for entry in entries {
+            last = entry.cursor.or(last);
+            if sink.line(entry.line).is_break() {
+                return Ok(());
+            }
+        }
+    } else {
+        let mut done = false;
+        read(&ids, scope, query, &mut |entry| {
+            last = entry.cursor.or(last.take());
+            let flow = sink.line(entry.line);
+            done = flow.is_break();
+            flow
+        })?;
+        if done {
+            return Ok(());
+        }
+    }
+    if !query.follow || sink.idle().is_break() {
+        return Ok(());
+    }
+    follow(&ids, scope, query, last.as_deref(), sink)
+}
+
+/// The last lines that a unit wrote, in its present or last run.
+pub(super) fn last_lines(service: &str, scope: Scope, invocation: Option<&str>, count: usize) -> Vec<String> {
+    if scope == Scope::System {
+        // What a program wrote just before it ended may still be on its way through journald.
+        let _ = crate::system::commands::Command::new("journalctl").args(["--sync"]).run();
+    }
+    let Some(id) = names::id(service) else { return Vec::new() };
+    let mut command = command(&[id.to_owned()], scope);
+    if let (Some(invocation), Scope::System) = (invocation, scope) {
+        command = journalctl();
+        command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
+    }
+    command.arg(format!("--lines={}", count * 4));
+    let mut lines = VecDeque::new();
+    let _ = run(command, scope, &mut |entry| {
+        if entry.line.stream != Stream::Manager {
+            lines.push_back(entry.line.message);
+        }
+        if lines.len() > count {
+            lines.pop_front();
+        }
+        ControlFlow::Continue(())
+    });
+    lines.into()
+}
+
+fn journalctl() -> Command {
+    let mut command = Command::new("journalctl");
+    command.args(["--no-pager", "--output=json", "--all"]).arg(format!("--output-fields={FIELDS}"));
+    command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn command(ids: &[String], scope: Scope) -> Command {
+    let mut command = journalctl();
+    for id in ids {
+        let unit = names::unit(id, "service");
+        match scope {
+            Scope::System => command.arg(format!("--unit={unit}")),
+            Scope::User => command.arg(format!("--user-unit={unit}")),
+        };
+    }
+    command
+}
+
+fn read(ids: &[String], scope: Scope, query: &LogQuery, give: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<()> {
+    let mut command = command(ids, scope);
+    if let Some(since) = query.since {
+        command.arg(format!("--since=@{}", since.as_second()));
+    }
+    if let Some(until) = query.until {
+        command.arg(format!("--until=@{}", until.as_second()));
+    }
+    let in_time = |entry: &Entry| {
+        entry.line.time.is_none_or(|time| {
+            query.since.is_none_or(|since| time >= since) && query.until.is_none_or(|until| time <= until)
+        })
+    };
+    match (query.lines, &query.grep) {
+        (Some(0), _) => Ok(()),
+        // With a text to look for, the last lines are the last that have it.
+        (Some(lines), Some(text)) => {
+            let mut kept = VecDeque::new();
+            run(command, scope, &mut |entry| {
+                if in_time(&entry) && entry.line.message.contains(text.as_str()) {
+                    kept.push_back(entry);
+                    if kept.len() > lines {
+                        kept.pop_front();
+                    }
+                }
+                ControlFlow::Continue(())
+            })?;
+            let _ = kept.into_iter().try_for_each(give);
+            Ok(())
+        }
+        (lines, grep) => {
+            if let Some(lines) = lines {
+                command.arg(format!("--lines={lines}"));
+            }
+            run(command, scope, &mut |entry| {
+                let wanted = in_time(&entry) && grep.as_ref().is_none_or(|text| entry.line.message.contains(text.as_str()));
+                if wanted { give(entry) } else { ControlFlow::Continue(()) }
+            })
+        }
+    }
+}
+
+fn follow(ids: &[String], scope: Scope, query: &LogQuery, cursor: Option<&str>, sink: &mut dyn Sink) -> Result<()> {
+    let mut command = command(ids, scope);
+    command.arg("--follow");
+    match cursor {
+        Some(cursor) => command.arg("--no-tail").arg(format!("--after-cursor={cursor}")),
+        None => command.arg("--lines=0"),
+    };
+    let (mut child, mut reader) = spawn(command)?;
+    let mut line = Vec::new();
+    let ended = loop {
+        // About to wait: what was buffered for a person must be seen now.
+        if reader.buffer().is_empty() && sink.idle().is_break() {
+            break false;
+        }
+        line.clear();
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => break true,
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(Error::io("read from journalctl", &error));
+            }
+        }
+        let Some(entry) = entry(&line) else { continue };
+        if query.grep.as_ref().is_some_and(|text| !entry.line.message.contains(text.as_str())) {
+            continue;
+        }
+        if sink.line(entry.line).is_break() {
+            break false;
+        }
+    };
+    if !ended {
+        let _ = child.kill();
+    }
+    finish(child, scope, !ended)
+}
+
+fn spawn(mut command: Command) -> Result<(Child, BufReader<ChildStdout>)> {
+    let mut child = command.spawn().map_err(|error| {
+        let made = Error::io("run `journalctl`", &error);
+        if error.kind() == std::io::ErrorKind::NotFound {
+            made.hint("the journal is read with `journalctl`, which comes with systemd; install it")
+        } else {
+            made
+        }
+    })?;
+    match child.stdout.take() {
+        Some(stdout) => Ok((child, BufReader::with_capacity(64 * 1024, stdout))),
+        None => Err(Error::failed("journalctl has no output")),
+    }
+}
+
+fn run(command: Command, scope: Scope, give: &mut dyn FnMut(Entry) -> ControlFlow<()>) -> Result<()> {
+    let (mut child, mut reader) = spawn(command)?;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match reader.read_until(b'\n', &mut line) {
+            Ok(0) => return finish(child, scope, false),
+            Ok(_) => {}
+            Err(error) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(Error::io("read from journalctl", &error));
+            }
+        }
+        if let Some(entry) = entry(&line)
+            && give(entry).is_break()
+        {
+            let _ = child.kill();
+            return finish(child, scope, true);
+        }
+    }
+}
+
+/// What journalctl thought of it.
+fn finish(mut child: Child, scope: Scope, stopped: bool) -> Result<()> {
+    let mut words = String::new();
+    if let Some(mut stderr) = child.stderr.take() {
+        // Its complaints are short; a journalctl that was killed has none.
+        let _ = stderr.read_to_string(&mut words);
+    }
+    let status = child.wait().map_err(|error| Error::io("wait for journalctl", &error))?;
+    let blind = ["insufficient permissions", "not seeing messages from other users", "No journal files were opened due to"];
+    if !stopped && scope == Scope::System && blind.iter().any(|sign| words.contains(sign)) {
+        return Err(Error::not_permitted("you may not read the system's journal")
+            .hint("run it as root, or be in the group `systemd-journal`"));
+    }
+    // A Ctrl-C ends us both.
+    let by_signal = std::os::unix::process::ExitStatusExt::signal(&status).is_some();
+    if stopped || status.success() || by_signal || words.trim().is_empty() {
+        return Ok(());
+    }
+    Err(Error::failed(format!("journalctl failed: {}", words.trim())))
+}
+
+fn entry(line: &[u8]) -> Option<Entry> {
+    let value: Value = serde_json::from_slice(line).ok()?;
+    let field = |name: &str| value.get(name).and_then(Value::as_str);
+    let manager = field("UNIT").or_else(|| field("USER_UNIT"));
+    let unit = manager.or_else(|| field("_SYSTEMD_USER_UNIT")).or_else(|| field("_SYSTEMD_UNIT"))?;
+    let micros: i64 = field("__REALTIME_TIMESTAMP")?.parse().ok()?;
+    Some(Entry {
+        line: LogLine {
+            unit: names::id(unit).unwrap_or(unit).to_owned(),
+            time: jiff::Timestamp::from_microsecond(micros).ok(),
+            // journald keeps no mark of which of the two a line came from.
+            stream: if manager.is_some() { Stream::Manager } else { Stream::Merged },
+            message: message(value.get("MESSAGE")?),
+        },
+        cursor: field("__CURSOR").map(str::to_owned),
+    })
+}
+
+/// A message that is not all printable comes as its bytes.
+fn message(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(bytes) => {
+            let bytes: Vec<u8> = bytes.iter().filter_map(|byte| byte.as_u64().and_then(|b| u8::try_from(b).ok())).collect();
+            String::from_utf8_lossy(&bytes).into_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_read() {
+        let line = br#"{"__REALTIME_TIMESTAMP":"1700000000000001","__CURSOR":"c","_SYSTEMD_UNIT":"web@a.service","MESSAGE":"hi","_TRANSPORT":"stdout"}"#;
+        let entry = entry(line).unwrap();
+        assert_eq!((entry.line.unit.as_str(), entry.line.message.as_str()), ("web@a", "hi"));
+        assert_eq!(entry.line.time.unwrap().to_string(), "2023-11-14T22:13:20.000001Z");
+        assert_eq!(entry.line.stream, Stream::Merged);
+        assert_eq!(entry.cursor.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn the_managers_words_and_raw_bytes() {
+        let line = br#"{"__REALTIME_TIMESTAMP":"1","_SYSTEMD_UNIT":"init.scope","UNIT":"web.service","MESSAGE":[27,91,255]}"#;
+        let entry = entry(line).unwrap();
+        assert_eq!(entry.line.unit, "web");
+        assert_eq!(entry.line.stream, Stream::Manager);
+        assert_eq!(entry.line.message, "\u{1b}[\u{fffd}");
+        assert!(super::entry(b"not json").is_none());
+    }
+}

@@ -1,0 +1,218 @@
+//! Status, in as few questions as its detail allows: a table of hundreds of units asks the manager once for the states,
+//! finds main processes in the control groups, and asks one more question for each unit that could have been restarted.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::clock::rfc3339;
+use super::link::{Ask, Facts};
+use super::manager::{Systemd, timer_of};
+use super::state;
+use crate::backend::systemd::names;
+use crate::backend::{BackendKind, Detail};
+use crate::error::Result;
+use crate::layout::Scope;
+use crate::report::{State, Status};
+use crate::service::{LogFile, ReadyWhen, RestartPolicy, Service};
+use crate::system::machine;
+
+/// The facts of services and, for those that have one, of timers.
+struct Gathered {
+    services: Vec<Facts>,
+    timers: Vec<Option<Facts>>,
+}
+
+pub(super) fn status(systemd: &mut Systemd, units: &[Service], detail: Detail) -> Result<Vec<Status>> {
+    let gathered = match detail {
+        Detail::Full => everything(systemd, units)?,
+        Detail::Table => table(systemd, units)?,
+    };
+    let enabled = systemd.enabled(units)?;
+    let scope = systemd.target.scope;
+    let clock = Clock::now();
+    Ok(units
+        .iter()
+        .zip(gathered.services)
+        .zip(gathered.timers)
+        .zip(enabled)
+        .map(|(((unit, facts), timer), enabled)| one(unit, &facts, timer.as_ref(), enabled, scope, &clock))
+        .collect())
+}
+
+fn everything(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
+    let services: Vec<String> = units.iter().map(|unit| names::unit(&unit.id(), "service")).collect();
+    let timers: Vec<String> = units.iter().map(timer_of).filter(|timer| !timer.is_empty()).collect();
+    // The list loads what is on disk, so that a unit which was not started yet is known.
+    let all: Vec<String> = services.iter().chain(&timers).cloned().collect();
+    systemd.link.list(&all)?;
+    let services = systemd.link.facts(&services, Ask::All)?;
+    let mut found = systemd.link.facts(&timers, Ask::All)?.into_iter();
+    let timers = units.iter().map(|unit| if names::has_timer(unit) { found.next() } else { None }).collect();
+    Ok(Gathered { services, timers })
+}
+
+fn table(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
+    let names: Vec<String> = units.iter().map(|unit| names::unit(&unit.id(), "service")).collect();
+    let timer_names: Vec<String> = units.iter().map(timer_of).filter(|timer| !timer.is_empty()).collect();
+    let all: Vec<String> = names.iter().chain(&timer_names).cloned().collect();
+    let mut listed = systemd.link.list(&all)?;
+    // Timers are few, and their times are what one looks for.
+    listed.truncate(names.len());
+    let mut timers = systemd.link.facts(&timer_names, Ask::All)?.into_iter();
+    let timers = units.iter().map(|unit| if names::has_timer(unit) { timers.next() } else { None }).collect();
+    let mut services: Vec<Facts> = listed.into_iter().map(|listed| Facts { listed, ..Facts::default() }).collect();
+
+    let groups = Groups::find(systemd.target.scope);
+    let (mut dear, mut pids, mut restarts) = (Vec::new(), BTreeSet::new(), Vec::new());
+    for (at, unit) in units.iter().enumerate() {
+        let facts = &mut services[at];
+        if !facts.listed.is_loaded() {
+            continue;
+        }
+        if facts.listed.active != "active" && (facts.listed.active != "inactive" || names::has_timer(unit)) {
+            // What fails, waits or changes is what the table is read for.
+            dear.push(at);
+            continue;
+        }
+        if facts.listed.active == "active" && facts.listed.sub != "exited" {
+            facts.main_pid = groups.only_process(unit);
+            if facts.main_pid.is_none() {
+                pids.insert(at);
+            }
+            if unit.restart.policy != RestartPolicy::Never {
+                restarts.push(at);
+            }
+        }
+    }
+    let ask = |systemd: &mut Systemd, which: &[usize], ask: Ask| {
+        let asked: Vec<String> = which.iter().map(|at| names[*at].clone()).collect();
+        systemd.link.facts(&asked, ask)
+    };
+    let pids: Vec<usize> = pids.into_iter().collect();
+    for (at, found) in pids.iter().zip(ask(systemd, &pids, Ask::MainPid)?) {
+        services[*at].main_pid = found.main_pid;
+    }
+    for (at, found) in restarts.iter().zip(ask(systemd, &restarts, Ask::Restarts)?) {
+        services[*at].restarts = found.restarts;
+    }
+    for (at, found) in dear.iter().zip(ask(systemd, &dear, Ask::All)?) {
+        services[*at] = found;
+    }
+    Ok(Gathered { services, timers })
+}
+
+fn one(unit: &Service, facts: &Facts, timer: Option<&Facts>, enabled: bool, scope: Scope, clock: &Clock) -> Status {
+    let state = state::state(unit, facts, timer);
+    let mut status = Status::not_installed(&unit.id(), BackendKind::Systemd.name(), scope);
+    status.state = state;
+    if state == State::NotInstalled {
+        return status;
+    }
+    let uptime = facts.main_pid.and_then(|pid| clock.uptime(pid));
+    status.raw_state = Some(match timer {
+        Some(timer) => format!("{}; timer {}", state::raw(facts), state::raw(timer)),
+        None => state::raw(facts),
+    });
+    status.wanted = state::wanted(state);
+    status.enabled = Some(enabled);
+    status.pid = facts.main_pid;
+    status.uptime = uptime;
+    status.since = facts.changed.or_else(|| uptime.and_then(|uptime| clock.ago(uptime))).and_then(rfc3339);
+    status.restarts = facts.restarts;
+    if state == State::Backoff {
+        let next = facts.changed.zip(facts.restart_delay).map(|(changed, delay)| changed.saturating_add(delay));
+        status.next_retry = next.and_then(rfc3339);
+    }
+    status.last_exit = state::last_exit(facts);
+    if unit.ready.as_ref().is_some_and(|ready| ready.when == ReadyWhen::Notify) {
+        status.ready = Some(state == State::Running);
+    }
+    if let Some(timer) = timer {
+        status.next_run = timer.next_elapse.and_then(rfc3339);
+        status.last_run = timer.last_trigger.and_then(rfc3339);
+    }
+    status.logs = Some(match &unit.logs.file {
+        Some(LogFile::One(path)) => path.display().to_string(),
+        Some(LogFile::Apart { stdout, stderr }) => format!("{}, {}", stdout.display(), stderr.display()),
+        Some(LogFile::Default) | None if unit.logs.native => match scope {
+            Scope::System => format!("journal (journalctl -u {})", unit.id()),
+            Scope::User => format!("journal (journalctl --user -u {})", unit.id()),
+        },
+        Some(LogFile::Default) | None => "none".to_owned(),
+    });
+    status.notes.extend(facts.status_text.iter().map(|text| format!("it says: {text}")));
+    status
+}
+
+/// Where the manager keeps its units' control groups.
+struct Groups {
+    root: Option<PathBuf>,
+    prefix: &'static str,
+}
+
+impl Groups {
+    fn find(scope: Scope) -> Self {
+        let uid = machine::euid();
+        let (below, prefix) = match scope {
+            Scope::System => ("system.slice".to_owned(), "system"),
+            Scope::User => (format!("user.slice/user-{uid}.slice/user@{uid}.service/app.slice"), "app"),
+        };
+        let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
+            .iter()
+            .map(|root| PathBuf::from(root).join(&below))
+            .find(|path| path.is_dir());
+        Self { root, prefix }
+    }
+
+    /// The process of a unit that has exactly one: it is the main process then. None: ask the manager.
+    fn only_process(&self, unit: &Service) -> Option<u32> {
+        let root = self.root.as_ref()?;
+        let mut path = root.clone();
+        if names::is_template(unit) {
+            // The manager puts a template's instances into a slice of their own; a dash would nest slices.
+            path.push(format!("{}-{}.slice", self.prefix, unit.name.replace('-', "\\x2d")));
+        }
+        path.push(names::unit(&unit.id(), "service"));
+        path.push("cgroup.procs");
+        let text = std::fs::read_to_string(path).ok()?;
+        let mut lines = text.lines();
+        let only = lines.next()?.parse().ok().filter(|pid| *pid != 0)?;
+        lines.next().is_none().then_some(only)
+    }
+}
+
+/// The time now, on the clocks that matter.
+struct Clock {
+    /// Seconds since boot.
+    boot: Option<f64>,
+    ticks: f64,
+    now: jiff::Timestamp,
+}
+
+impl Clock {
+    fn now() -> Self {
+        let boot = std::fs::read_to_string("/proc/uptime")
+            .ok()
+            .and_then(|text| text.split_whitespace().next().and_then(|seconds| seconds.parse().ok()));
+        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+        #[expect(clippy::cast_precision_loss, reason = "it is 100")]
+        Self { boot, ticks: ticks as f64, now: crate::system::now() }
+    }
+
+    /// Seconds that a process has run.
+    fn uptime(&self, pid: u32) -> Option<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name in parentheses may hold anything, parentheses too. After it: state is field 3, start time is field 22.
+        let (_, rest) = stat.rsplit_once(')')?;
+        let started: f64 = rest.split_whitespace().nth(19)?.parse().ok()?;
+        Some((self.boot? - started / self.ticks).max(0.0))
+    }
+
+    /// So many seconds ago, in microseconds since 1970.
+    fn ago(&self, seconds: f64) -> Option<u64> {
+        let then = jiff::Timestamp::from_second(self.now.as_second()).ok()?;
+        #[expect(clippy::cast_possible_truncation, reason = "an uptime fits")]
+        let then = then.checked_sub(jiff::SignedDuration::from_secs(seconds as i64)).ok()?;
+        u64::try_from(then.as_microsecond()).ok()
+    }
+}

@@ -1,0 +1,20 @@
+//! Where there is no systemd: it is never found, and can't be reached.
+
+use crate::backend::{Detection, Manager, Target};
+use crate::error::{Error, Result};
+use crate::layout::Scope;
+
+/// Never.
+pub(super) fn detect(_: Scope) -> Detection {
+    Detection { found: false, why: "systemd runs on Linux only".to_owned() }
+}
+
+/// None.
+pub(super) const fn version(_: Scope) -> Option<u32> {
+    None
+}
+
+/// An error.
+pub(super) fn connect(_: &Target) -> Result<Box<dyn Manager>> {
+    Err(Error::failed("systemd runs on Linux only").hint("`daemonctl render --target systemd` works everywhere"))
+}
