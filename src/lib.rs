@@ -59,6 +59,7 @@ pub mod layout;
 pub mod logs;
 pub mod manifest;
 pub mod plan;
+pub mod preflight;
 pub mod quote;
 pub mod receipt;
 pub mod report;
@@ -66,6 +67,7 @@ pub mod secrets;
 pub mod service;
 pub mod session;
 pub mod status;
+pub mod support;
 pub mod system;
 
 pub use error::{Error, Result};

@@ -61,7 +61,7 @@ pub struct Service {
     pub after: Vec<Dependency>,
     /// Starts after these and fails with them.
     pub requires: Vec<Dependency>,
-    /// Starts these too, and goes on without them.
+    /// Starts these too, after them, and goes on without them.
     pub wants: Vec<Dependency>,
     /// Conditions waited for before each start.
     pub wait_for: Vec<WaitFor>,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::argv::Argv;
 use super::decode::{At, Field};
 use super::error::{ManifestError, one_of, shown};
+use super::folders;
 use super::interpolate::{self, Variables};
 use super::paths;
 use super::source::{Source, Span};
@@ -119,10 +120,10 @@ impl Build<'_> {
     /// `host:port`, looked at again now that it is filled in.
     pub(crate) fn endpoint(&mut self, endpoint: &str, at: Span) -> String {
         let filled = self.string(endpoint, at);
-        if let (Some(fault), false) = (endpoint_fault(&filled), self.dry) {
-            if self.errors.is_empty() {
-                self.fault(ManifestError::new(at, format!("`{}` is no address: {fault}", shown(&filled))));
-            }
+        if let (Some(fault), false) = (endpoint_fault(&filled), self.dry)
+            && self.errors.is_empty()
+        {
+            self.fault(ManifestError::new(at, format!("`{}` is no address: {fault}", shown(&filled))));
         }
         filled
     }
@@ -191,9 +192,9 @@ impl Variables for Build<'_> {
             )),
             "instance" => Ok(INSTANCE_MARK.to_string()),
             "manifest_dir" => Ok(self.manifest_dir.to_owned()),
-            "state_dir" => Ok(folder(layout.state.join("data").join(unit()))),
+            "state_dir" => Ok(folder(folders::state(layout, &unit()))),
             "log_dir" => Ok(folder(layout.logs_of(&unit()))),
-            "runtime_dir" => Ok(folder(layout.runtime.join("data").join(unit()))),
+            "runtime_dir" => Ok(folder(folders::runtime(layout, &unit()))),
             _ => Ok(self.name.to_owned()),
         }
     }

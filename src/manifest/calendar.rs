@@ -163,7 +163,10 @@ impl Value for Calendar {
 mod tests {
     use super::*;
 
-    fn rule(text: &str) -> (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>) {
+    /// Weekdays, months, days, hours, minutes.
+    type Lists = (Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>, Vec<u8>);
+
+    fn rule(text: &str) -> Lists {
         let calendar = parse_calendar(text).unwrap();
         (calendar.weekdays, calendar.months, calendar.days, calendar.hours, calendar.minutes)
     }

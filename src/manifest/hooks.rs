@@ -23,7 +23,7 @@ const TIMEOUT: Duration = Duration::from_secs(300);
 table! {
     /// Commands around its life.
     HooksTable "hooks" "[service.NAME.hooks]" {
-        /// Before each start; a failure prevents it unless on_failure = "ignore".
+        /// Before each start; a failure prevents it unless `on_failure` is "ignore".
         pre_start: HookList = HooksPreStart,
         /// When it is up.
         post_start: HookList = HooksPostStart,
@@ -45,7 +45,7 @@ table! {
         webhook: Url,
         /// Then it is killed, and has failed; 5m unless given.
         timeout: SomeTime,
-        /// abort or ignore; abort for pre_start, ignore for the others unless given.
+        /// abort or ignore; abort for `pre_start`, ignore for the others unless given.
         on_failure: HookFailure,
     }
 }

@@ -32,11 +32,11 @@ pub(crate) fn build(layers: Option<Layers<'_, LimitsTable>>, cx: &mut Build<'_>)
         return Limits::default();
     };
     let cpu = layers.get(|table| &table.cpu);
-    if let Some(cpu) = cpu {
-        if !(0.01..=4096.0).contains(&cpu.value) {
-            let error = ManifestError::new(cpu.at, format!("`limits.cpu` cannot be {}", cpu.value));
-            cx.fault(error.expected("expected a number of cores from 0.01 to 4096"));
-        }
+    if let Some(cpu) = cpu
+        && !(0.01..=4096.0).contains(&cpu.value)
+    {
+        let error = ManifestError::new(cpu.at, format!("`limits.cpu` cannot be {}", cpu.value));
+        cx.fault(error.expected("expected a number of cores from 0.01 to 4096"));
     }
     Limits {
         memory: layers.get(|table| &table.memory).map(|size| size.value.0),

@@ -111,12 +111,12 @@ pub(crate) fn build(layers: Option<Layers<'_, LogsTable>>, at: Span, cx: &mut Bu
         ArchiveTo::Folder(folder) => Archive::Folder(cx.path(folder, archive.at)),
         ArchiveTo::Command(command) => Archive::Command(cx.argv(command)),
     });
-    if let (Some(max), Some(total)) = (layers.get(|table| &table.max_size), layers.get(|table| &table.total)) {
-        if total.value.0 < max.value.0 {
-            let error =
-                ManifestError::new(total.at, "`logs.total` is less than `logs.max_size`: not even one file would fit");
-            cx.fault(error.related(max.at, "the size of one file").hint("give all files together more room than one"));
-        }
+    if let (Some(max), Some(total)) = (layers.get(|table| &table.max_size), layers.get(|table| &table.total))
+        && total.value.0 < max.value.0
+    {
+        let error =
+            ManifestError::new(total.at, "`logs.total` is less than `logs.max_size`: not even one file would fit");
+        cx.fault(error.related(max.at, "the size of one file").hint("give all files together more room than one"));
     }
     without_file(layers, &logs, cx);
     logs

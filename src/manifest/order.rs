@@ -75,7 +75,7 @@ fn cycle<'a>(
     let error = links[..links.len() - 1].iter().take(10).enumerate().fold(error, |error, (i, (node, at))| {
         error.related(*at, format!("`{}` needs `{}`", name(*node).value, names[i + 1]))
     });
-    error.hint("remove one of them from `after` or `requires`")
+    error.hint("remove one of them from `after`, `requires` or `wants`")
 }
 
 #[cfg(test)]

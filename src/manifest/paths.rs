@@ -39,10 +39,10 @@ fn normal(path: &str, windows: bool) -> String {
         return format!("/{}", parts.join("/"));
     }
     let path = path.replace('/', "\\");
-    let (root, rest) = if path.starts_with(r"\\") {
+    let (root, rest) = if let Some(share) = path.strip_prefix(r"\\") {
         // \\server\share is the root.
-        let share = path[2..].split('\\').take(2).map(|part| part.len() + 1).sum::<usize>() + 1;
-        path.split_at(share.min(path.len()))
+        let length = 1 + share.split('\\').take(2).map(|part| part.len() + 1).sum::<usize>();
+        path.split_at(length.min(path.len()))
     } else {
         path.split_at(path.find('\\').map_or(0, |at| at + 1))
     };

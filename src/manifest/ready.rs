@@ -82,14 +82,12 @@ pub(crate) fn build(layers: Layers<'_, ReadyTable>, at: Span, cx: &mut Build<'_>
         ReadyWhen::Delay(table.delay.as_ref()?.value.0)
     };
     let timeout = layers.get(|table| &table.timeout);
-    if let (ReadyWhen::Delay(delay), Some(timeout), Some(key)) = (&when, timeout, &table.delay) {
-        if timeout.value.0 <= *delay {
-            let error =
-                ManifestError::new(timeout.at, "`ready.timeout` is over before `ready.delay`: it could never start");
-            cx.fault(
-                error.related(key.at, "the delay").hint("leave the timeout out, or make it longer than the delay"),
-            );
-        }
+    if let (ReadyWhen::Delay(delay), Some(timeout), Some(key)) = (&when, timeout, &table.delay)
+        && timeout.value.0 <= *delay
+    {
+        let error =
+            ManifestError::new(timeout.at, "`ready.timeout` is over before `ready.delay`: it could never start");
+        cx.fault(error.related(key.at, "the delay").hint("leave the timeout out, or make it longer than the delay"));
     }
     let least = if let ReadyWhen::Delay(delay) = when { TIMEOUT.max(delay * 2) } else { TIMEOUT };
     Some(Ready { when, timeout: timeout.map_or(least, |timeout| timeout.value.0) })

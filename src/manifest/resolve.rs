@@ -101,9 +101,10 @@ fn layers<'a>(
     ])
 }
 
-/// What must come before the service.
+/// What comes before the service: what it wants too, since managers order that.
 fn edges_of(layers: Layers<'_, ServiceTable>, names: &HashMap<&str, usize>) -> Vec<(usize, Span)> {
-    let lists = [layers.get(|table| &table.after), layers.get(|table| &table.requires)];
+    let lists =
+        [layers.get(|table| &table.after), layers.get(|table| &table.requires), layers.get(|table| &table.wants)];
     let items = lists.into_iter().flatten().flat_map(|list| &list.value.0);
     items.filter_map(|item| Some((*names.get(item.value.0.as_str())?, item.at))).collect()
 }

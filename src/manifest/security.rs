@@ -127,10 +127,10 @@ pub(crate) fn build(layers: Option<Layers<'_, SecurityTable>>, cx: &mut Build<'_
     security.capabilities = capabilities.map(|list| list.value.0.iter().map(|item| item.value.0.to_owned()).collect());
     for table in layers.iter() {
         for (name, entry) in table.secrets.iter().flat_map(|secrets| &secrets.value.0) {
-            if !security.secrets.contains_key(&name.value) {
-                if let Some(secret) = secret(entry, cx) {
-                    security.secrets.insert(name.value.clone(), secret);
-                }
+            if !security.secrets.contains_key(&name.value)
+                && let Some(secret) = secret(entry, cx)
+            {
+                security.secrets.insert(name.value.clone(), secret);
             }
         }
     }

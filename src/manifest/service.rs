@@ -63,7 +63,7 @@ table! {
         after: Set<Line> = After,
         /// Starts after these and fails with them.
         requires: Set<Line> = Requires,
-        /// Starts these too, and goes on without them.
+        /// Starts these too, after them, and goes on without them.
         wants: Set<Line> = Wants,
         /// Conditions waited for before each start.
         wait_for: List<Box<WaitTable>> = WaitFor,

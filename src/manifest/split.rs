@@ -163,9 +163,9 @@ impl Splitter<'_> {
     }
 
     fn backslash(&mut self, start: usize) -> Result<(), SplitFault> {
-        let drive = self.word.as_deref().is_some_and(|word| {
-            word.len() >= 2 && word.as_bytes()[0].is_ascii_alphabetic() && word.as_bytes()[1] == b':'
-        });
+        // `C:\app`: taken away in silence, it would be another path.
+        let drive = !self.quoted
+            && matches!(self.word.as_deref().map(str::as_bytes), Some([letter, b':']) if letter.is_ascii_alphabetic());
         if drive {
             let message = "a shell would take this backslash away";
             return Err(SplitFault::new(start..self.at, message, false));

@@ -108,7 +108,7 @@ fn quoted(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
             '\t' => quoted.push_str("\\t"),
-            control if control.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(control))),
+            control if control.is_control() => quoted.extend(format!("\\u{:04X}", u32::from(control)).chars()),
             other => quoted.push(other),
         }
     }

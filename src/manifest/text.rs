@@ -214,13 +214,14 @@ impl Value for Yes {
 /// A whole number, as wide as TOML has them.
 pub(crate) fn integer(raw: &Raw<'_>, cx: &mut Decoder<'_>, expected: &str) -> Option<i64> {
     match raw.get_ref() {
-        DeValue::Integer(value) => match i64::from_str_radix(value.as_str(), value.radix()) {
-            Ok(value) => Some(value),
-            Err(_) => {
+        DeValue::Integer(value) => {
+            let number = i64::from_str_radix(value.as_str(), value.radix()).ok();
+            if number.is_none() {
                 let error = ManifestError::new(raw.span(), format!("`{}` is too large", cx.key()));
-                cx.refuse(error.expected(format!("expected {expected}")))
+                cx.errors.push(error.expected(format!("expected {expected}")));
             }
-        },
+            number
+        }
         DeValue::String(text) if text.parse::<i64>().is_ok() => {
             let hint = format!("write it without quotes: {text}");
             cx.mistyped_hint(raw, expected, Some(hint))
@@ -269,7 +270,9 @@ impl Value for f64 {
     fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
         let value = match raw.get_ref() {
             DeValue::Float(value) => value.as_str().parse::<Self>().ok(),
-            DeValue::Integer(value) => value.as_str().parse::<Self>().ok(),
+            DeValue::Integer(value) => {
+                i64::from_str_radix(value.as_str(), value.radix()).ok().and_then(|value| value.to_string().parse().ok())
+            }
             _ => return cx.mistyped(raw, "a number such as 1.5"),
         };
         match value {

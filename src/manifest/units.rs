@@ -83,7 +83,7 @@ pub fn show_duration(time: Duration) -> String {
         let count = left / size;
         left %= size;
         if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
+            text.extend([&count.to_string(), unit]);
         }
     }
     if text.is_empty() { "0s".to_owned() } else { text }
