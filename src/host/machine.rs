@@ -416,7 +416,7 @@ impl Step<'_> {
 
             (Event::DependenciesReady, C::Held) => self.conditions(),
             (Event::DependencyFailed(why), C::Held) => {
-                self.state.last = Some(Ended::Never(why.clone()));
+                self.never(why.clone());
                 self.rest(C::Failed, Some(why));
             }
             (Event::Conditions(Ok(())), C::Waiting) => self.pre_start(),
@@ -424,7 +424,7 @@ impl Step<'_> {
             (Event::Conditions(Err(why)), C::Waiting)
             | (Event::Hooks(Stage::PreStart, Err(why)), C::PreStart)
             | (Event::SpawnFailed(why), C::Spawning) => {
-                self.state.last = Some(Ended::Never(why));
+                self.never(why);
                 self.settle();
             }
             (Event::Spawned, C::Spawning) => self.spawned(),
@@ -510,7 +510,6 @@ impl Step<'_> {
 
     fn held(&mut self) {
         self.state.reason = None;
-        self.state.blame = None;
         if self.policy.depends {
             self.enter(Current::Held, None);
             self.actions.push(Action::AwaitDependencies);
@@ -571,8 +570,14 @@ impl Step<'_> {
         self.actions.push(Action::WatchHealth);
     }
 
+    fn never(&mut self, why: String) {
+        self.state.last = Some(Ended::Never(why));
+        self.state.blame = None;
+    }
+
     /// The way down that somebody asked for.
     fn pre_stop(&mut self) {
+        self.state.blame = None;
         self.actions.push(Action::Unwatch);
         match self.state.current {
             Current::PostStart => self.actions.push(Action::Abandon),
@@ -615,6 +620,9 @@ impl Step<'_> {
 
     fn exited(&mut self, ended: Ended, current: Current) {
         self.state.last = Some(ended);
+        if !current.is_ending() {
+            self.state.blame = None;
+        }
         let ran = self.state.started.take().map(|started| self.now.at.saturating_sub(started));
         if ran.is_some_and(|ran| ran >= self.policy.restart.reset_after) {
             self.state.attempts = 0;

@@ -1,9 +1,32 @@
-//! The host: daemonctl's own supervisor.
+//! The host: daemonctl's own supervisor. One event-driven loop for N services.
 //!
-//! `machine` decides, and is pure; the rest are its senses and its hands.
+//! `machine` decides, and is pure; the rest are its senses and its hands. `engine` is the loop, `logs` what services
+//! write, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
+//! system.
+//!
+//! Where things lie (see [`Layout`]): in the runtime folder the lock, the control socket, `state.json` and each unit's
+//! pipe; in the state folder the specs, and `intent/UNIT` (what somebody wanted last) and `enabled/UNIT` (started with
+//! the supervisor). A supervisor that is killed leaves its services running; the next one finds them in `state.json`,
+//! and those it did not have the time to write down by the mark in their environment.
 
+#[cfg(unix)]
+pub mod client;
+pub mod control;
+#[cfg(unix)]
+pub mod engine;
 pub mod env;
 pub mod logs;
 pub mod machine;
+pub mod state;
 pub mod sys;
 pub mod words;
+
+#[cfg(unix)]
+mod entry;
+#[cfg(unix)]
+pub use entry::{Supervise, run_foreground, run_one, supervise};
+
+#[cfg(not(unix))]
+mod absent;
+#[cfg(not(unix))]
+pub use absent::{Supervise, run_foreground, run_one, supervise};

@@ -5,3 +5,12 @@
 pub const fn signal_name(_: i32) -> Option<String> {
     None
 }
+
+/// Who a process is: its id, and when it started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Identity {
+    /// Process id.
+    pub pid: i32,
+    /// When it started.
+    pub started: u64,
+}

@@ -83,6 +83,12 @@ pub fn send_group(group: i32, signal: Option<i32>) -> bool {
     killpg(Pid::from_raw(group), signal) != Err(Errno::ESRCH)
 }
 
+/// The process group of a process; None: it is gone.
+#[must_use]
+pub fn group_of(pid: i32) -> Option<i32> {
+    nix::unistd::getpgid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
+}
+
 /// The next child that has ended, and how; None: none has. It returns at once.
 #[must_use]
 pub fn reap() -> Option<(i32, Ended)> {

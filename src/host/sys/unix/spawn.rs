@@ -89,6 +89,7 @@ struct Becomes {
 }
 
 impl Becomes {
+    #[allow(clippy::useless_conversion, reason = "these numbers have other types on other systems")]
     fn apply(&self) -> io::Result<()> {
         // Signals that whoever started the supervisor had ignored (nohup) are not ignored in the service.
         for signal in 1..=31 {
@@ -127,4 +128,17 @@ impl Becomes {
 
 fn check(result: i32) -> io::Result<()> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Detaches a command that is about to be run from our terminal and session.
+pub fn in_own_session(command: &mut Command) {
+    // SAFETY: the closure makes one system call and allocates nothing.
+    unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from)) };
+}
+
+/// Nobody reads our standard output any more: what would go there goes nowhere.
+pub fn close_stdout() {
+    if let Ok(null) = File::options().write(true).open("/dev/null") {
+        let _ = nix::unistd::dup2_stdout(null);
+    }
 }

@@ -1,0 +1,263 @@
+//! Specs, intents, and the takeover of what an earlier supervisor left running.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::unit::Unit;
+use super::{Engine, Id, Input};
+use crate::error::{Error, IoContext, Result};
+use crate::host::machine::{Current, Event, State, Wanted};
+use crate::host::state::{self, Record};
+use crate::host::sys;
+use crate::layout::Layout;
+use crate::service::{Service, Start};
+use crate::system::files;
+
+/// How long after the supervisor's start a service with `start = "delayed"` is started.
+const DELAY: Duration = Duration::from_secs(30);
+
+/// Marks of the services of one runtime folder start with this.
+pub(super) fn mark(runtime: &Path) -> String {
+    use std::fmt::Write as _;
+    let hash = Sha256::digest(runtime.as_os_str().as_encoded_bytes());
+    hash.iter().take(6).fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }) + "/"
+}
+
+/// What is wanted of a unit, on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Intent {
+    wanted: Wanted,
+    /// It counts for this boot; at the next one, what is enabled comes up.
+    boot: String,
+}
+
+fn intent_path(layout: &Layout, unit: &str) -> PathBuf {
+    layout.on_disk(&layout.state.join("intent").join(unit))
+}
+
+/// Whether a unit is started with the supervisor: its marker is there.
+#[must_use]
+pub(crate) fn enabled_path(layout: &Layout, unit: &str) -> PathBuf {
+    layout.state.join("enabled").join(unit)
+}
+
+impl Engine {
+    /// Reads everything at the supervisor's start, and goes on where the last one was.
+    pub(super) fn boot(&mut self) -> Result<()> {
+        let before = state::read(&state::path(&self.options.layout)).ok().flatten();
+        let mut records = before.filter(|file| file.boot == self.boot).map(|file| file.units).unwrap_or_default();
+        let (specs, broken) = self.read_specs()?;
+        for service in specs {
+            let id = service.id();
+            let record = records.remove(&id);
+            let wanted = self.intent(&id, &service);
+            self.add(service, wanted, record);
+        }
+        self.after_load();
+        self.adopt_unrecorded();
+        let ids: BTreeSet<Id> = self.units.keys().cloned().collect();
+        for id in self.in_order(&ids) {
+            self.resume(&id);
+        }
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Reads the specs again.
+    pub(super) fn load(&mut self) -> Result<()> {
+        let (specs, broken) = self.read_specs()?;
+        let mut gone: BTreeSet<Id> = self.units.keys().cloned().collect();
+        for service in specs {
+            let id: Id = service.id().into();
+            gone.remove(&id);
+            match self.units.get_mut(&id) {
+                None => self.add(service, Wanted::Down, None),
+                Some(unit) => {
+                    unit.leaving = false;
+                    if unit.service != service {
+                        unit.policy = crate::host::machine::Policy::of(&service);
+                        unit.service = service;
+                        unit.stale = true;
+                    }
+                }
+            }
+        }
+        if broken.is_none() {
+            for id in gone {
+                if let Some(unit) = self.units.get_mut(&id) {
+                    unit.leaving = true;
+                    if unit.state.current.at_rest() {
+                        self.forget(&id);
+                    }
+                }
+            }
+        }
+        self.after_load();
+        self.dirty = true;
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Every spec that can be read, and what is wrong with the first that can't.
+    fn read_specs(&self) -> Result<(Vec<Service>, Option<Error>)> {
+        let folder = self.options.layout.on_disk(&self.options.layout.specs());
+        let mut specs = Vec::new();
+        let mut broken = None;
+        for name in files::list(&folder)? {
+            let path = folder.join(&name);
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let read = std::fs::read(&path)
+                .doing(format_args!("read `{}`", path.display()))
+                .and_then(|text| {
+                    serde_json::from_slice(&text)
+                        .map_err(|error| Error::failed(format!("`{}` is no spec: {error}", path.display())))
+                });
+            match read {
+                Ok(service) => specs.push(service),
+                Err(error) => broken = broken.or(Some(error)),
+            }
+        }
+        Ok((specs, broken))
+    }
+
+    pub(super) fn add(&mut self, service: Service, wanted: Wanted, record: Option<Record>) {
+        let id: Id = service.id().into();
+        let mut unit = Unit::new(service, State::new(wanted, sys::monotonic()));
+        if let Some(record) = record {
+            unit.restore(record);
+            if let Some(at) = unit.state.deadline {
+                self.deadlines.insert((at, Rc::clone(&id)));
+            }
+        }
+        self.units.insert(id, unit);
+    }
+
+    pub(super) fn after_load(&mut self) {
+        self.index_dependents();
+    }
+
+    pub(super) fn forget(&mut self, id: &Id) {
+        if let Some(mut unit) = self.units.remove(id) {
+            unit.unwatch();
+            unit.abandon();
+            if let Some(at) = unit.state.deadline {
+                self.deadlines.remove(&(at, Rc::clone(id)));
+            }
+            for pipe in &unit.pipes {
+                pipe.drain(&self.buffer);
+                let _ = std::fs::remove_file(pipe.path());
+            }
+            if let Some(socket) = &unit.notify {
+                let _ = std::fs::remove_file(&socket.path);
+            }
+        }
+        let _ = files::remove(&intent_path(&self.options.layout, id));
+        self.index_dependents();
+        self.dirty = true;
+    }
+
+    /// A supervisor that was killed between making a process and writing that down left one that only its mark shows.
+    fn adopt_unrecorded(&mut self) {
+        let mut marked: BTreeMap<String, Vec<(i32, String)>> = BTreeMap::new();
+        for (member, mark) in sys::everyone_marked(&self.mark) {
+            let unit = mark.strip_prefix(&self.mark).and_then(|rest| rest.rsplit_once('/')).map(|(unit, _)| unit.to_owned());
+            if let Some(unit) = unit.filter(|_| member.session == member.pid) {
+                marked.entry(unit).or_default().push((member.pid, mark));
+            }
+        }
+        for (id, found) in marked {
+            let Some(unit) = self.units.get_mut(id.as_str()) else { continue };
+            let known_lives = unit.main.is_some_and(sys::lives);
+            let new = found.into_iter().find(|(_, mark)| **mark != *unit.invocation);
+            if let (false, Some((pid, mark))) = (known_lives, new)
+                && matches!(unit.state.current, Current::Held | Current::Waiting | Current::PreStart | Current::Spawning | Current::Backoff | Current::Stopped | Current::PostStop | Current::Clearing)
+            {
+                unit.main = sys::identify(pid);
+                unit.invocation = mark.into();
+                if let Some(at) = unit.state.deadline.take() {
+                    self.deadlines.remove(&(at, id.as_str().into()));
+                }
+                unit.state.current = Current::Spawning;
+            }
+        }
+    }
+
+    fn resume(&mut self, id: &Id) {
+        let Some(unit) = self.units.get(id) else { return };
+        let (service, current) = (&unit.service, unit.state.current);
+        let wanted = self.intent(id, service);
+        let fresh = unit.main.is_none() && current == Current::Stopped && unit.state.last.is_none();
+        if fresh {
+            if wanted == Wanted::Up {
+                if service.start == Start::Delayed {
+                    let (id, tx) = (Rc::clone(id), self.tx.clone());
+                    tokio::task::spawn_local(async move {
+                        tokio::time::sleep(DELAY).await;
+                        let _ = tx.send(Input::Delayed(id));
+                    });
+                } else {
+                    self.queue.push_back((Rc::clone(id), Event::Start));
+                }
+            }
+            return;
+        }
+        let alive = unit.main.is_some_and(sys::lives) && (current.has_main() || current == Current::Spawning);
+        let had = unit.state.wanted;
+        if alive {
+            self.adopt(id);
+        } else if !current.at_rest() {
+            let _ = self.ensure_pipes(id);
+            if let Some(unit) = self.units.get_mut(id) {
+                // Whatever is left of it is looked for on the whole machine.
+                unit.far = true;
+                for pipe in &unit.pipes {
+                    pipe.drain(&self.buffer);
+                }
+            }
+        }
+        self.queue.push_back((Rc::clone(id), Event::Resume { alive }));
+        match (had, wanted) {
+            (Wanted::Up, Wanted::Down) => self.queue.push_back((Rc::clone(id), Event::Stop { forced: false })),
+            (Wanted::Down, Wanted::Up) => self.queue.push_back((Rc::clone(id), Event::Start)),
+            _ => {}
+        }
+    }
+
+    /// What somebody wanted last in this boot; else what is enabled is wanted up.
+    fn intent(&self, id: &str, service: &Service) -> Wanted {
+        let layout = &self.options.layout;
+        let kept = std::fs::read(intent_path(layout, id))
+            .ok()
+            .and_then(|text| serde_json::from_slice::<Intent>(&text).ok())
+            .filter(|intent| intent.boot == self.boot);
+        if let Some(intent) = kept {
+            return intent.wanted;
+        }
+        let _ = service;
+        if layout.on_disk(&enabled_path(layout, id)).exists() { Wanted::Up } else { Wanted::Down }
+    }
+
+    /// Keeps what somebody wants, before it is done.
+    pub(super) fn keep_intent(&self, id: &Id, wanted: Wanted) -> Result<()> {
+        if !self.options.serve {
+            return Ok(());
+        }
+        let path = intent_path(&self.options.layout, id);
+        let text = serde_json::to_vec(&Intent { wanted, boot: self.boot.clone() }).unwrap_or_default();
+        if std::fs::read(&path).is_ok_and(|there| there == text) {
+            return Ok(());
+        }
+        if let Some(folder) = path.parent() {
+            files::make_folders(folder, 0o700)?;
+        }
+        files::replace(&path, &text, 0o600, None)
+    }
+}

@@ -1,0 +1,478 @@
+//! The event loop: one for all units of a scope.
+//!
+//! Everything that happens (a child's end, a line in a pipe, an answer to a probe, a request, a deadline) becomes an
+//! [`Input`]; `machine::step` decides; [`act`] carries out. Tasks hold no state of units: they tell the loop. It sleeps
+//! until the next event or the next deadline, and nothing ticks.
+//!
+//! `unit` is what is kept of a unit, `act` the hands, `jobs` the requests that wait for units, `depend` the order,
+//! `load` the specs, intents and the takeover, `pump` the output, `command`, `probe`, `watch` and `notify` the senses,
+//! `serve` the control socket.
+
+mod act;
+mod command;
+mod depend;
+mod jobs;
+mod load;
+mod notify;
+mod probe;
+mod pump;
+mod serve;
+mod tree;
+mod unit;
+mod watch;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+use self::command::Commands;
+use self::jobs::Job;
+use self::unit::Unit;
+use super::machine::{self, Current, Event, Moment, Now};
+use super::state::{StateFile, VERSION};
+use super::sys;
+use crate::error::{IoContext, Result};
+use crate::layout::Layout;
+use crate::service::Service;
+
+/// A unit's name.
+type Id = Rc<str>;
+
+/// Where captured output goes beside the files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Echo {
+    /// Nowhere.
+    None,
+    /// Our own output, as it is: a manager above reads it.
+    Plain,
+    /// Our own output, with the unit's name in front of each line.
+    Named,
+}
+
+/// How the engine is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folders.
+    pub layout: Layout,
+    /// A folder for pipes and sockets: the scope's runtime folder, or one of this run.
+    pub runtime: PathBuf,
+    /// Answer requests, and keep state and intents on disk.
+    pub serve: bool,
+    /// Output beside the files.
+    pub echo: Echo,
+    /// Write log files (those that the services ask for, or the default ones).
+    pub files: bool,
+    /// End when every unit is at rest.
+    pub end_at_rest: bool,
+    /// Tell the manager above (`NOTIFY_SOCKET`) of the unit's readiness and life.
+    pub pass_on: bool,
+}
+
+/// Something that happened outside the loop.
+enum Input {
+    /// To a unit, for the machine.
+    Event(Id, Event),
+    /// A run's watcher saw this; it counts only for that run.
+    Seen(Id, Rc<str>, Seen),
+    /// A request.
+    Request(super::control::Ask, mpsc::Sender<super::control::Answer>),
+    /// Look again whether a unit's tree is gone.
+    Recheck(Id),
+    /// Look again at the jobs.
+    Jobs,
+    /// The time of a delayed start has come.
+    Delayed(Id),
+    /// The reload action of a unit is done.
+    Reloaded(Id, Result<(), String>),
+}
+
+/// What the watchers of a run see.
+enum Seen {
+    Ready,
+    Check { name: &'static str, ok: bool, message: Option<String> },
+    Unhealthy(String),
+    Notify(String),
+    FarExit,
+}
+
+/// What a run of the engine came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outcome {
+    /// No unit failed or gave up.
+    pub well: bool,
+}
+
+/// The loop and what it holds.
+pub struct Engine {
+    options: Options,
+    units: BTreeMap<Id, Unit>,
+    /// Units that wait for one of a service's name.
+    dependents: HashMap<String, Vec<Id>>,
+    mains: HashMap<i32, Id>,
+    clearing: BTreeSet<Id>,
+    deadlines: BTreeSet<(Moment, Id)>,
+    queue: VecDeque<(Id, Event)>,
+    commands: Commands,
+    jobs: Vec<Job>,
+    tx: mpsc::UnboundedSender<Input>,
+    rx: mpsc::UnboundedReceiver<Input>,
+    /// One for all pipes.
+    buffer: Rc<RefCell<Vec<u8>>>,
+    /// Marks of our services start with it.
+    mark: String,
+    boot: String,
+    dirty: bool,
+    flushed: Instant,
+    flush_cost: Duration,
+    ending: Option<Ending>,
+    hostname: String,
+    random: u64,
+    passed_on: Option<notify::Above>,
+}
+
+/// How the supervisor is to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// When every unit is down.
+    Stopped,
+    /// Now; the services live on.
+    Leave,
+}
+
+impl Engine {
+    /// Takes over what an earlier supervisor left, or begins anew.
+    pub fn new(options: Options) -> Self {
+        let (tx, rx) = mpsc::unbounded_channel();
+        let hostname = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Self {
+            mark: load::mark(&options.runtime),
+            passed_on: options.pass_on.then(notify::Above::find).flatten(),
+            options,
+            units: BTreeMap::new(),
+            dependents: HashMap::new(),
+            mains: HashMap::new(),
+            clearing: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            queue: VecDeque::new(),
+            commands: Commands::default(),
+            jobs: Vec::new(),
+            tx,
+            rx,
+            buffer: Rc::new(RefCell::new(vec![0; 64 * 1024])),
+            boot: sys::boot_id(),
+            dirty: true,
+            flushed: Instant::now(),
+            flush_cost: Duration::ZERO,
+            ending: None,
+            hostname,
+            random: seed(),
+        }
+    }
+
+    /// Runs these units, without specs on disk.
+    pub fn give(&mut self, services: Vec<Service>) {
+        for service in services {
+            self.add(service, machine::Wanted::Up, None);
+        }
+        self.after_load();
+        let ids: Vec<Id> = self.units.keys().cloned().collect();
+        for id in ids {
+            self.queue.push_back((id, Event::Start));
+        }
+    }
+
+    /// Runs until told to end. `ready` is called when requests are answered.
+    pub async fn run(mut self, ready: impl FnOnce()) -> Result<Outcome> {
+        let mut signals = Signals::new()?;
+        if self.options.serve {
+            // A spec that can't be read must not keep the others down; `load` tells of it.
+            let _ = self.boot();
+        }
+        self.pump();
+        self.flush()?;
+        // Only now: who can connect reads a state file of ours.
+        let server = if self.options.serve { Some(self.open_socket()?) } else { None };
+        ready();
+        loop {
+            self.pump();
+            if self.is_over() {
+                break;
+            }
+            let flush_at = self.dirty.then(|| self.flushed + Duration::from_millis(20).max(self.flush_cost * 10));
+            if flush_at.is_some_and(|at| at <= Instant::now()) {
+                // A full runtime folder must not end the supervision; readers see an old state until it has room.
+                let _ = self.flush();
+                continue;
+            }
+            let now = sys::monotonic();
+            let due = self.deadlines.first().map(|(at, _)| at.saturating_sub(now));
+            let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let sleep = due.into_iter().chain(flush).min();
+            tokio::select! {
+                biased;
+                () = signals.child.recv_unit() => self.reap(),
+                input = self.rx.recv() => {
+                    if let Some(input) = input {
+                        self.take(input);
+                        // A burst is taken as one, so that the state is written once.
+                        while let Ok(input) = self.rx.try_recv() {
+                            self.take(input);
+                        }
+                    }
+                }
+                () = signals.end.recv_unit() => self.end(Ending::Stopped),
+                () = signals.interrupt.recv_unit() => self.end(Ending::Stopped),
+                () = signals.hangup.recv_unit() => self.hang_up(),
+                () = nap(sleep) => self.fire(),
+            }
+        }
+        if let Some(server) = server {
+            server.close().await;
+        }
+        self.finish()
+    }
+
+    fn fire(&mut self) {
+        let now = sys::monotonic();
+        while let Some((at, id)) = self.deadlines.first().cloned().filter(|(at, _)| *at <= now) {
+            self.deadlines.remove(&(at, Rc::clone(&id)));
+            self.queue.push_back((id, Event::Deadline));
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::Event(id, event) => self.queue.push_back((id, event)),
+            Input::Seen(id, run, seen) => {
+                if self.units.get(&id).is_some_and(|unit| *unit.invocation == *run) {
+                    self.seen(&id, seen);
+                }
+            }
+            Input::Request(ask, answer) => self.ask(ask, answer),
+            Input::Recheck(id) => self.recheck(&id),
+            Input::Jobs => self.advance_jobs(),
+            Input::Delayed(id) => {
+                let unit = self.units.get(&id);
+                if unit.is_some_and(|unit| unit.state.wanted == machine::Wanted::Up && unit.state.current.at_rest()) {
+                    self.queue.push_back((id, Event::Start));
+                }
+            }
+            Input::Reloaded(id, result) => self.reloaded(&id, &result),
+        }
+        self.pump();
+    }
+
+    /// Gives every event that waits to the machine, and carries out what comes of it.
+    fn pump(&mut self) {
+        while let Some((id, event)) = self.queue.pop_front() {
+            let roll = self.roll();
+            let Some(unit) = self.units.get_mut(&id) else { continue };
+            let now = Now { at: sys::monotonic(), roll };
+            let before = (unit.state.current, unit.state.deadline);
+            let state = std::mem::replace(&mut unit.state, machine::State::new(machine::Wanted::Down, now.at));
+            let (state, actions) = machine::step(&unit.policy, state, event, now);
+            unit.state = state;
+            let after = (unit.state.current, unit.state.deadline);
+            if before.1 != after.1 {
+                if let Some(at) = before.1 {
+                    self.deadlines.remove(&(at, Rc::clone(&id)));
+                }
+                if let Some(at) = after.1 {
+                    self.deadlines.insert((at, Rc::clone(&id)));
+                }
+            }
+            if before.0 != Current::Clearing && after.0 != Current::Clearing {
+                self.clearing.remove(&id);
+            }
+            self.dirty = true;
+            if before.0 != after.0 {
+                unit.waiting = None;
+            }
+            for action in actions {
+                self.act(&id, action);
+            }
+            if before.0 != after.0 {
+                self.changed(&id, before.0);
+            }
+            if self.queue.is_empty() {
+                self.advance_jobs();
+            }
+        }
+    }
+
+    /// A unit went from one state to another.
+    fn changed(&mut self, id: &Id, before: Current) {
+        let Some(unit) = self.units.get_mut(id) else { return };
+        let current = unit.state.current;
+        if before == Current::Clearing && current != Current::Clearing {
+            self.clearing.remove(id);
+        }
+        unit.stop_ladder(before);
+        let name = unit.service.name.clone();
+        self.tell_hooks(id);
+        self.tell_above(id);
+        for dependent in self.dependents.get(&name).cloned().unwrap_or_default() {
+            self.check_dependencies(&dependent);
+        }
+        if current.at_rest() && self.units.get(id).is_some_and(|unit| unit.leaving) {
+            self.forget(id);
+        }
+    }
+
+    fn reap(&mut self) {
+        while let Some((pid, ended)) = sys::reap() {
+            if let Some(id) = self.mains.remove(&pid) {
+                self.main_ended(&id, ended);
+            } else {
+                self.commands.ended(pid, ended);
+            }
+        }
+        for id in self.clearing.clone() {
+            self.recheck(&id);
+        }
+        self.pump();
+    }
+
+    fn main_ended(&mut self, id: &Id, ended: machine::Ended) {
+        if let Some(unit) = self.units.get_mut(id) {
+            unit.ended_at = Some(jiff::Timestamp::now());
+            for pipe in &unit.pipes {
+                pipe.drain(&self.buffer);
+            }
+        }
+        self.queue.push_back((Rc::clone(id), Event::Exited(ended)));
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        if ending == Ending::Stopped {
+            self.tell_above_stopping();
+            self.stop_everything();
+        }
+        self.pump();
+    }
+
+    fn hang_up(&mut self) {
+        if self.options.serve {
+            // What is wrong with a spec is told to who asks by `load`.
+            let _ = self.load();
+        } else {
+            let ids: Vec<Id> = self.units.keys().cloned().collect();
+            self.queue.extend(ids.into_iter().map(|id| (id, Event::Reload)));
+        }
+        self.pump();
+    }
+
+    fn is_over(&self) -> bool {
+        let at_rest = || self.units.values().all(|unit| unit.state.current.at_rest());
+        match self.ending {
+            Some(Ending::Leave) => true,
+            Some(Ending::Stopped) => at_rest() && self.jobs.is_empty(),
+            None => self.options.end_at_rest && at_rest(),
+        }
+    }
+
+    fn finish(mut self) -> Result<Outcome> {
+        let well = !self
+            .units
+            .values()
+            .any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
+        for unit in self.units.values() {
+            for pipe in &unit.pipes {
+                pipe.drain(&self.buffer);
+            }
+        }
+        if self.options.serve {
+            let _ = std::fs::remove_file(super::control::socket(&self.options.layout));
+            if self.ending == Some(Ending::Stopped) {
+                // The next one begins by the intents, not where this one ended.
+                let _ = std::fs::remove_file(super::state::path(&self.options.layout));
+            } else {
+                self.flush()?;
+            }
+        }
+        Ok(Outcome { well })
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.dirty = false;
+        if !self.options.serve {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let pid = i32::try_from(std::process::id()).unwrap_or(0);
+        let file = StateFile {
+            version: VERSION,
+            daemonctl: env!("CARGO_PKG_VERSION").to_owned(),
+            boot: self.boot.clone(),
+            supervisor: sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }),
+            units: self.units.iter().map(|(id, unit)| (id.to_string(), unit.record())).collect(),
+        };
+        let path = super::state::path(&self.options.layout);
+        let unfinished = path.with_extension("json.new");
+        let text = serde_json::to_vec(&file).unwrap_or_default();
+        std::fs::write(&unfinished, text).doing(format_args!("write `{}`", unfinished.display()))?;
+        std::fs::rename(&unfinished, &path).doing(format_args!("replace `{}`", path.display()))?;
+        self.flushed = Instant::now();
+        self.flush_cost = began.elapsed();
+        Ok(())
+    }
+
+    /// A number from 0 to 1, by xorshift: jitter needs no better.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits of it are kept")]
+    fn roll(&mut self) -> f64 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        (self.random >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() | 1
+}
+
+/// Sleeps so long; for ever without a time.
+async fn nap(time: Option<Duration>) {
+    match time {
+        Some(time) => tokio::time::sleep(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+struct Signals {
+    child: Signal,
+    end: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        let catch = |kind| signal(kind).doing("catch signals");
+        Ok(Self {
+            child: catch(SignalKind::child())?,
+            end: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+            hangup: catch(SignalKind::hangup())?,
+        })
+    }
+}
+
+trait ReceiveUnit {
+    async fn recv_unit(&mut self);
+}
+
+impl ReceiveUnit for Signal {
+    async fn recv_unit(&mut self) {
+        if self.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

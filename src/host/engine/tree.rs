@@ -1,0 +1,102 @@
+//! Signals to a service's processes, and seeing that none is left.
+
+use std::rc::Rc;
+
+use super::{Engine, Id};
+use crate::host::machine::{Current, Event};
+use crate::host::sys;
+use crate::service::{KillScope, Signal, StopSignal};
+
+impl Engine {
+    /// The stop signal, to the main process.
+    pub(super) fn signal_main(&mut self, id: &Id) {
+        let Some(unit) = self.units.get_mut(id) else { return };
+        let (signal, Some(main)) = (stop_signal(unit.service.stop.signal), unit.main) else { return };
+        unit.sent(name(signal), vec![main.pid]);
+        if !unit.far || sys::lives(main) {
+            let _ = sys::send(main.pid, signal);
+        }
+    }
+
+    /// A signal to what is left of a tree whose main process is gone; `Gone` at once if nothing is.
+    pub(super) fn signal_rest(&mut self, id: &Id, kill: bool) {
+        let rest = self.rest(id);
+        let Some(unit) = self.units.get_mut(id) else { return };
+        if rest.is_empty() {
+            self.clearing.remove(id);
+            return self.queue.push_back((Rc::clone(id), Event::Gone));
+        }
+        let signal = if kill { libc::SIGKILL } else { stop_signal(unit.service.stop.signal) };
+        unit.sent(name(signal), rest.clone());
+        for pid in &rest {
+            let _ = sys::send(*pid, signal);
+        }
+        self.clearing.insert(Rc::clone(id));
+        self.recheck_after(id, &rest);
+    }
+
+    /// SIGKILL to all that the kill scope names.
+    pub(super) fn kill(&mut self, id: &Id) {
+        let Some(unit) = self.units.get(id) else { return };
+        if !unit.state.current.has_main() {
+            return self.signal_rest(id, true);
+        }
+        let Some(main) = unit.main else { return };
+        let mut all = self.rest(id);
+        if !all.contains(&main.pid) && sys::lives(main) {
+            all.push(main.pid);
+        }
+        for pid in &all {
+            let _ = sys::send(*pid, libc::SIGKILL);
+        }
+        if let Some(unit) = self.units.get_mut(id) {
+            unit.sent("SIGKILL".to_owned(), all);
+        }
+    }
+
+    /// Whether a unit in `Clearing` is gone now.
+    pub(super) fn recheck(&mut self, id: &Id) {
+        let clearing = self.units.get(id).is_some_and(|unit| unit.state.current == Current::Clearing);
+        if clearing && self.clearing.contains(id) && self.rest(id).is_empty() {
+            self.clearing.remove(id);
+            self.queue.push_back((Rc::clone(id), Event::Gone));
+        }
+    }
+
+    /// The living processes that the kill scope names, the main one among them if it lives.
+    fn rest(&self, id: &Id) -> Vec<i32> {
+        let Some(unit) = self.units.get(id) else { return Vec::new() };
+        let Some(main) = unit.main else { return Vec::new() };
+        match unit.service.stop.kill {
+            KillScope::Main => Vec::new(),
+            KillScope::Group => {
+                if !sys::send_group(main.pid, None) {
+                    return Vec::new();
+                }
+                sys::tree_of(main.pid, "", unit.far, &|pid| self.is_others(pid, id))
+                    .into_iter()
+                    .filter(|pid| sys::group_of(*pid) == Some(main.pid))
+                    .collect()
+            }
+            KillScope::Tree => {
+                sys::tree_of(main.pid, &unit.invocation, unit.far, &|pid| self.is_others(pid, id))
+            }
+        }
+    }
+
+    fn is_others(&self, pid: i32, id: &Id) -> bool {
+        self.mains.get(&pid).is_some_and(|owner| owner != id) || self.commands.knows(pid)
+    }
+}
+
+/// A signal's number; Windows' ways of asking have none here, and the backend refuses them.
+fn stop_signal(signal: StopSignal) -> i32 {
+    sys::signal_number(match signal {
+        StopSignal::Signal(signal) => signal,
+        StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close => Signal::Term,
+    })
+}
+
+fn name(signal: i32) -> String {
+    format!("SIG{}", crate::host::words::signal_name(signal))
+}

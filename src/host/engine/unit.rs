@@ -1,0 +1,150 @@
+//! What the engine keeps of a unit.
+
+use std::rc::Rc;
+use std::time::Instant;
+
+use jiff::Timestamp;
+use tokio::task::AbortHandle;
+
+use super::notify::Socket;
+use super::pump::Pipe;
+use crate::host::machine::{Current, Policy, State};
+use crate::host::state::{LogRecord, Record, Sent};
+use crate::host::sys::Identity;
+use crate::report::Check;
+use crate::service::Service;
+
+pub(super) struct Unit {
+    pub(super) service: Service,
+    pub(super) policy: Policy,
+    pub(super) state: State,
+    pub(super) main: Option<Identity>,
+    /// The mark of its present or last run.
+    pub(super) invocation: Rc<str>,
+    /// Not our child: an earlier supervisor started it.
+    pub(super) far: bool,
+    pub(super) pipes: Vec<Rc<Pipe>>,
+    pub(super) notify: Option<Socket>,
+    /// `WATCHDOG=1` came.
+    pub(super) beat: Rc<tokio::sync::Notify>,
+    /// Tasks that look for readiness and health.
+    pub(super) watchers: Vec<AbortHandle>,
+    /// The conditions, hooks or stop command under way.
+    pub(super) work: Option<AbortHandle>,
+    pub(super) waiting: Option<String>,
+    pub(super) healthy: Option<bool>,
+    pub(super) checks: Vec<Check>,
+    pub(super) says: Option<String>,
+    pub(super) ended_at: Option<Timestamp>,
+    pub(super) stop: Vec<Sent>,
+    pub(super) stop_began: Option<Instant>,
+    /// Its spec has changed: the next start makes new pipes.
+    pub(super) stale: bool,
+    /// Its spec is gone: it is forgotten when it is at rest.
+    pub(super) leaving: bool,
+}
+
+impl Unit {
+    pub(super) fn new(service: Service, state: State) -> Self {
+        Self {
+            policy: Policy::of(&service),
+            service,
+            state,
+            main: None,
+            invocation: "".into(),
+            far: false,
+            pipes: Vec::new(),
+            notify: None,
+            beat: Rc::default(),
+            watchers: Vec::new(),
+            work: None,
+            waiting: None,
+            healthy: None,
+            checks: Vec::new(),
+            says: None,
+            ended_at: None,
+            stop: Vec::new(),
+            stop_began: None,
+            stale: false,
+            leaving: false,
+        }
+    }
+
+    pub(super) fn record(&self) -> Record {
+        Record {
+            machine: self.state.clone(),
+            main: self.main,
+            invocation: self.invocation.to_string(),
+            adopted: self.far,
+            waiting: self.waiting.clone(),
+            healthy: self.healthy,
+            checks: self.checks.clone(),
+            says: self.says.clone(),
+            ended_at: self.ended_at,
+            logs: self.log_records(),
+            stop: self.stop.clone(),
+        }
+    }
+
+    fn log_records(&self) -> Vec<LogRecord> {
+        let mut records: Vec<LogRecord> = self.pipes.iter().filter_map(|pipe| pipe.record()).collect();
+        records.dedup_by(|one, other| one.path == other.path);
+        records
+    }
+
+    pub(super) fn restore(&mut self, record: Record) {
+        self.state = record.machine;
+        self.main = record.main;
+        self.invocation = record.invocation.into();
+        self.waiting = record.waiting;
+        self.healthy = record.healthy;
+        self.checks = record.checks;
+        self.says = record.says;
+        self.ended_at = record.ended_at;
+        self.stop = record.stop;
+    }
+
+    pub(super) fn unwatch(&mut self) {
+        for watcher in self.watchers.drain(..) {
+            watcher.abort();
+        }
+        for pipe in &self.pipes {
+            pipe.stop_looking();
+        }
+    }
+
+    pub(super) fn abandon(&mut self) {
+        if let Some(work) = self.work.take() {
+            work.abort();
+        }
+    }
+
+    pub(super) fn set_check(&mut self, name: &str, what: String, ok: bool, message: Option<String>) {
+        let check = Check { name: name.to_owned(), what, ok: Some(ok), message };
+        match self.checks.iter_mut().find(|check| check.name == name) {
+            Some(there) => *there = check,
+            None => self.checks.push(check),
+        }
+    }
+
+    /// Keeps the report of a stop: it begins with the way down and is kept until the next.
+    pub(super) fn stop_ladder(&mut self, before: Current) {
+        if self.state.current.is_ending() && !before.is_ending() {
+            self.stop.clear();
+            self.stop_began = Some(Instant::now());
+        }
+    }
+
+    /// A rung of the stop ladder.
+    pub(super) fn sent(&mut self, what: String, to: Vec<i32>) {
+        if let Some(last) = self.stop.last_mut() {
+            last.ignored_by = to.iter().copied().filter(|pid| last.to.contains(pid)).collect();
+            if last.what == what && last.to == to {
+                return;
+            }
+        }
+        let began = *self.stop_began.get_or_insert_with(Instant::now);
+        let after_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.stop.push(Sent { after_ms, what, to, ignored_by: Vec::new() });
+    }
+}

@@ -1,0 +1,145 @@
+//! The ways into the host: a scope's supervisor, the shim of one service, and `daemonctl run`.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::engine::{Echo, Engine, Options};
+use super::sys;
+use crate::error::{Error, IoContext, Result};
+use crate::exit::Exit;
+use crate::layout::Layout;
+use crate::service::Service;
+use crate::system::{files, machine};
+
+/// How `supervise` is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Supervise {
+    /// By a person or a container: it stays in the foreground.
+    Foreground,
+    /// By a command that needs it: it says `ready` on its standard output, and then nothing more.
+    OnDemand,
+}
+
+/// What an on-demand supervisor says when it answers requests.
+pub(super) const READY: &str = "ready";
+
+/// Supervises a scope until it is told to end; as PID 1 it reaps whatever ends.
+///
+/// SIGTERM and SIGINT stop every service in order; SIGHUP reads the specs again.
+pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
+    machine::make_state_folders(layout)?;
+    machine::make_runtime_folder(layout)?;
+    let lock = layout.runtime.join("supervisor.lock");
+    let Some(_held) = sys::hold_lock(&lock)? else {
+        return Err(Error::failed(format!("another supervisor runs for this scope: it holds `{}`", lock.display()))
+            .hint("`daemonctl status` shows its services"));
+    };
+    prepare(&layout.runtime)?;
+    let options = Options {
+        layout: layout.clone(),
+        runtime: layout.runtime.clone(),
+        serve: true,
+        echo: Echo::None,
+        files: true,
+        end_at_rest: false,
+        pass_on: false,
+    };
+    run(options, Vec::new(), || {
+        if how == Supervise::OnDemand {
+            let mut out = std::io::stdout();
+            let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
+            sys::close_stdout();
+        }
+    })
+    .map(|()| Exit::Done)
+}
+
+/// Runs one service under a service manager: the shim. SIGTERM stops it, SIGHUP reloads it; readiness, watchdog and
+/// status go on to the manager's `NOTIFY_SOCKET`; its output goes to its log files, and to ours where `logs.to` says
+/// `native`.
+pub fn run_one(service: Service, layout: &Layout) -> Result<Exit> {
+    let runtime = Folder::new(layout, &service.id())?;
+    let options = Options {
+        layout: layout.clone(),
+        runtime: runtime.0.clone(),
+        serve: false,
+        echo: Echo::Plain,
+        files: true,
+        end_at_rest: true,
+        pass_on: true,
+    };
+    finish(options, vec![service])
+}
+
+/// Runs services in the foreground, their output on ours; Ctrl-C stops them politely.
+pub fn run_foreground(services: Vec<Service>, layout: &Layout) -> Result<Exit> {
+    let runtime = Folder::new(layout, "run")?;
+    let echo = if services.len() == 1 { Echo::Plain } else { Echo::Named };
+    let options = Options {
+        layout: layout.clone(),
+        runtime: runtime.0.clone(),
+        serve: false,
+        echo,
+        files: false,
+        end_at_rest: true,
+        pass_on: false,
+    };
+    finish(options, services)
+}
+
+fn finish(options: Options, services: Vec<Service>) -> Result<Exit> {
+    prepare(&options.runtime)?;
+    let mut well = true;
+    block_on(async {
+        let mut engine = Engine::new(options);
+        engine.give(services);
+        well = engine.run(|| {}).await?.well;
+        Ok(())
+    })?;
+    Ok(if well { Exit::Done } else { Exit::ServiceFailed })
+}
+
+fn run(options: Options, services: Vec<Service>, ready: impl FnOnce()) -> Result<()> {
+    block_on(async {
+        let mut engine = Engine::new(options);
+        engine.give(services);
+        engine.run(ready).await.map(drop)
+    })
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().doing("start the event loop")?;
+    let local = tokio::task::LocalSet::new();
+    local.block_on(&runtime, work)
+}
+
+fn prepare(runtime: &Path) -> Result<()> {
+    sys::forget_inherited_files();
+    // Without it, orphans of services go to PID 1 and are still found by their session and their mark.
+    let _ = sys::become_subreaper();
+    // A file system that goes away with a login folder must not be held busy, nor hold us.
+    std::env::set_current_dir("/").doing("change to `/`")?;
+    for folder in ["pipes", "notify"] {
+        files::make_folders(&runtime.join(folder), 0o711)?;
+    }
+    Ok(())
+}
+
+/// A runtime folder of this process, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(layout: &Layout, name: &str) -> Result<Self> {
+        machine::make_runtime_folder(layout)?;
+        let folder = layout.runtime.join("hosts").join(format!("{name}.{}", std::process::id()));
+        files::make_folders(&folder, 0o711)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left of it is in the runtime folder, and gone after the next boot.
+        let _ = files::remove_tree(&self.0);
+    }
+}

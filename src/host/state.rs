@@ -1,0 +1,218 @@
+//! The state file: what a supervisor knows of its units, replaced atomically, read without talking to it.
+//!
+//! It is also what the next supervisor goes on from, if this one is killed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::machine::{self, Current, Ended, Moment, Wanted};
+use super::sys::Identity;
+use super::words;
+use crate::error::{Error, IoContext, Result};
+use crate::layout::Layout;
+use crate::report::{self, Check, LastExit, Status};
+
+/// The format's version. A file of another one is not understood, and said so.
+pub const VERSION: u32 = 1;
+
+/// A supervisor and its units.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StateFile {
+    /// [`VERSION`].
+    pub version: u32,
+    /// daemonctl's version.
+    pub daemonctl: String,
+    /// Which boot its times count from.
+    pub boot: String,
+    /// The supervisor's process.
+    pub supervisor: Identity,
+    /// Its units by name.
+    pub units: BTreeMap<String, Record>,
+}
+
+/// One unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Where it is.
+    pub machine: machine::State,
+    /// Its main process, or the last one.
+    pub main: Option<Identity>,
+    /// The mark in the environment of its processes.
+    pub invocation: String,
+    /// It was started by an earlier supervisor: its exit code can't be seen.
+    pub adopted: bool,
+    /// What it waits for, in words.
+    pub waiting: Option<String>,
+    /// The answer of its health check.
+    pub healthy: Option<bool>,
+    /// The last answers of its checks.
+    pub checks: Vec<Check>,
+    /// What it says of itself (`STATUS=`).
+    pub says: Option<String>,
+    /// When the last run ended.
+    pub ended_at: Option<Timestamp>,
+    /// Where its output goes, and how that fares.
+    pub logs: Vec<LogRecord>,
+    /// Who was sent what by the last stop.
+    pub stop: Vec<Sent>,
+}
+
+/// A log file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogRecord {
+    /// Its path.
+    pub path: PathBuf,
+    /// Bytes that could not be written.
+    pub dropped: u64,
+    /// What is wrong with it.
+    pub trouble: Option<String>,
+}
+
+/// A rung of the stop ladder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// Milliseconds after the stop began.
+    pub after_ms: u64,
+    /// `SIGTERM`, `stop command`.
+    pub what: String,
+    /// To which processes.
+    pub to: Vec<i32>,
+    /// Those among them that were still there at the next rung.
+    pub ignored_by: Vec<i32>,
+}
+
+/// Where it lies.
+#[must_use]
+pub fn path(layout: &Layout) -> PathBuf {
+    layout.runtime.join("state.json")
+}
+
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
+/// Reads it; None: there is none.
+pub fn read(path: &Path) -> Result<Option<StateFile>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).doing(format_args!("read `{}`", path.display())),
+    };
+    let unreadable = |error: serde_json::Error| Error::failed(format!("`{}` is no state file: {error}", path.display()));
+    let Version { version } = serde_json::from_slice(&text).map_err(unreadable)?;
+    if version != VERSION {
+        return Err(Error::failed(format!(
+            "`{}` has format {version}; this daemonctl reads format {VERSION}",
+            path.display()
+        ))
+        .hint("the supervisor is of another version: restart it with this one"));
+    }
+    serde_json::from_slice(&text).map(Some).map_err(unreadable)
+}
+
+/// Turns a moment since boot into a time of the wall clock.
+#[must_use]
+pub fn wall(moment: Moment, now: Moment, wall_now: Timestamp) -> Timestamp {
+    let distance = |time: std::time::Duration| SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+    let result = if moment > now {
+        wall_now.checked_add(distance(moment.saturating_sub(now)))
+    } else {
+        wall_now.checked_sub(distance(now.saturating_sub(moment)))
+    };
+    result.unwrap_or(wall_now)
+}
+
+impl Record {
+    /// Fills in what it knows. `orphaned`: no supervisor runs.
+    pub fn describe(&self, status: &mut Status, now: Moment, wall_now: Timestamp, orphaned: bool) {
+        let state = &self.machine;
+        let stamp = |moment| super::logs::format::stamp(wall(moment, now, wall_now));
+        status.state = state.word();
+        status.raw_state = Some(format!("{:?}", state.current).to_lowercase());
+        status.wanted = Some(match state.wanted {
+            Wanted::Up => report::Wanted::Up,
+            Wanted::Down => report::Wanted::Down,
+        });
+        status.since = Some(stamp(state.since));
+        let alive = state.current.has_main();
+        status.pid = self.main.filter(|_| alive).and_then(|main| u32::try_from(main.pid).ok());
+        status.uptime =
+            state.started.filter(|_| alive).map(|started| now.saturating_sub(started).as_secs_f64());
+        status.restarts = Some(state.restarts);
+        status.next_retry = state.deadline.filter(|_| state.current == Current::Backoff).map(stamp);
+        status.last_exit = self.last_exit();
+        status.healthy = self.healthy;
+        status.checks.clone_from(&self.checks);
+        status.hosted = true;
+        let paths: Vec<String> = self.logs.iter().map(|log| log.path.display().to_string()).collect();
+        status.logs = (!paths.is_empty()).then(|| paths.join(", "));
+        if let Some(reason) = &state.reason {
+            status.notes.push(reason.clone());
+        }
+        if let Some(waiting) = &self.waiting {
+            status.notes.push(waiting.clone());
+        }
+        if let Some(says) = &self.says {
+            status.notes.push(format!("it says: {says}"));
+        }
+        for log in &self.logs {
+            if let Some(trouble) = &log.trouble {
+                status.notes.push(format!("{trouble}; {} bytes of output are lost", log.dropped));
+            } else if log.dropped > 0 {
+                status.notes.push(format!("{} bytes of output could not be written", log.dropped));
+            }
+        }
+        if orphaned {
+            status.notes.push("no supervisor runs: nothing restarts it".to_owned());
+        } else if self.adopted && alive {
+            status.notes.push("taken over from an earlier supervisor: its exit code will not be seen".to_owned());
+        }
+    }
+
+    /// How the last run ended.
+    #[must_use]
+    pub fn last_exit(&self) -> Option<LastExit> {
+        let last = self.machine.last.as_ref()?;
+        let (code, signal) = match last {
+            Ended::Code(code) => (Some(*code), None),
+            Ended::Signal(signal) => (None, Some(words::signal_name(*signal))),
+            Ended::Unseen | Ended::Never(_) => (None, None),
+        };
+        Some(LastExit {
+            code,
+            signal,
+            reason: words::ended(Some(last), self.machine.blame.as_deref()),
+            at: self.ended_at.map(super::logs::format::stamp),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn moments_become_times_of_the_wall_clock() {
+        let wall_now: Timestamp = "2026-01-02T00:00:00Z".parse().expect("a time");
+        let at = wall(Duration::from_secs(90), Duration::from_secs(100), wall_now);
+        assert_eq!(at.to_string(), "2026-01-01T23:59:50Z");
+        let at = wall(Duration::from_secs(101), Duration::from_secs(100), wall_now);
+        assert_eq!(at.to_string(), "2026-01-02T00:00:01Z");
+    }
+
+    #[test]
+    fn a_file_of_another_version_is_refused_by_its_number() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("state.json");
+        assert!(read(&path).expect("nothing there").is_none());
+        std::fs::write(&path, "{\"version\":77}").expect("write");
+        let error = read(&path).expect_err("another version");
+        assert!(error.to_string().contains("format 77"), "{error}");
+    }
+}

@@ -1,0 +1,31 @@
+//! A real supervisor with real services in a temporary folder. One file of `host/` a behaviour.
+#![cfg(unix)]
+
+#[path = "host/adopts_after_kill.rs"]
+mod adopts_after_kill;
+#[path = "host/keeps_intent.rs"]
+mod keeps_intent;
+#[path = "host/kills_tree_after_grace.rs"]
+mod kills_tree_after_grace;
+#[path = "host/listens_to_the_impolite.rs"]
+mod listens_to_the_impolite;
+#[path = "host/orders_by_dependency.rs"]
+mod orders_by_dependency;
+#[path = "host/restarts_after_crash.rs"]
+mod restarts_after_crash;
+#[path = "host/support.rs"]
+mod support;
+#[path = "host/waits_until_ready.rs"]
+mod waits_until_ready;
+#[path = "host/writes_logs.rs"]
+mod writes_logs;
+
+/// Not a test: what `support::Supervisor` runs as a process of its own.
+#[test]
+#[ignore = "run by the tests, as their supervisor"]
+fn supervisor_process() {
+    if let Some(folder) = std::env::var_os("DAEMONCTL_TEST_FOLDER") {
+        let layout = support::layout(std::path::Path::new(&folder));
+        daemonctl::host::supervise(&layout, daemonctl::host::Supervise::Foreground).expect("supervise");
+    }
+}
