@@ -55,7 +55,12 @@ fn pages() -> Result<Vec<(String, Vec<u8>)>> {
 
 fn page(name: String, command: Command) -> Result<(String, Vec<u8>)> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command).render(&mut page).doing(format_args!("make the page `{name}`"))?;
+    let version = concat!("daemonctl ", env!("CARGO_PKG_VERSION"));
+    clap_mangen::Man::new(command)
+        .source(version)
+        .manual("daemonctl's manual")
+        .render(&mut page)
+        .doing(format_args!("make the page `{name}`"))?;
     Ok((name, page))
 }
 

@@ -95,7 +95,8 @@ pub(super) fn one(status: &Status, statuses: &Statuses, style: &Style) -> String
         }
     };
     let hosted = if status.hosted { ", run by daemonctl's host" } else { "" };
-    field("backend", format!("{}, {} scope{hosted}", status.backend, status.scope.name()));
+    let backend = format!("{}, {} scope{hosted}", status.backend, status.scope.name());
+    field("backend", if status.state == State::NotInstalled { String::new() } else { backend });
     field("state", state_line(status));
     field("boot", boot(status.enabled).to_owned());
     field("pid", status.pid.map(|pid| pid.to_string()).unwrap_or_default());

@@ -58,8 +58,9 @@ fn talk(child: &Child, mut pipes: Pipes, until: Instant) -> io::Result<Option<[V
 }
 
 /// Reaches its end when the process ends; the process is not reaped by it, so its number stays its own.
+#[allow(clippy::useless_conversion, reason = "`id_t` has 64 bits on some systems")]
 fn exit_of(child: &Child) -> io::Result<PipeReader> {
-    let id = child.id();
+    let id = libc::id_t::from(child.id());
     let (reader, writer) = io::pipe()?;
     std::thread::spawn(move || {
         loop {

@@ -139,11 +139,11 @@ pub(super) struct Written;
 
 impl Written {
     /// Has the disk begin.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the same signature on each system")]
+    #[expect(clippy::unused_self, reason = "the same signature on each system")]
     pub(super) fn start_sync(&self) {}
 
     /// Waits until its content outlasts a power cut.
-    #[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the same signature on each system")]
     pub(super) fn sync(self) -> io::Result<()> {
         Ok(())
     }
