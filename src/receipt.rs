@@ -209,12 +209,12 @@ impl Receipt {
 pub fn all(layout: &Layout) -> Result<BTreeMap<String, Receipt>> {
     let folder = layout.on_disk(&layout.receipts());
     let mut receipts = BTreeMap::new();
-    for name in files::list(&folder)? {
+    for (name, found) in files::look_in(&folder)? {
         let path = folder.join(&name);
         if path.extension().is_none_or(|extension| extension != "json") {
             continue;
         }
-        if let Found::File { content, .. } = files::look(&path)? {
+        if let Found::File { content, .. } = found {
             let receipt = Receipt::parse(&content, &path)?;
             receipts.insert(receipt.service.name.clone(), receipt);
         }

@@ -14,13 +14,15 @@ use crate::status::Statuses;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Of what
-    #[arg(value_name = "WHAT", value_enum)]
+    #[arg(value_name = "WHAT", value_enum, default_value_t = What::Manifest)]
     what: What,
 }
 
 /// What has a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum What {
+    /// Manifests, for editors
+    Manifest,
     /// status --json
     Status,
     /// list --json
@@ -67,6 +69,7 @@ pub fn run(args: &Args, _: &Context) -> Result<Report> {
 
 fn schema(what: What) -> Value {
     match what {
+        What::Manifest => crate::manifest::schema(),
         What::Status => of::<Statuses>(),
         What::List => of::<list::List>(),
         What::Logs => of::<LogLine>(),

@@ -160,6 +160,27 @@ mod tests {
         Lock::acquire(&folder.path().join("other"), "y", LONG, &mut Silent).unwrap();
     }
 
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_lock_of_a_killed_process_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let Ok(mut holder) =
+            std::process::Command::new("flock").arg("--no-fork").arg(&path).args(["sleep", "60"]).spawn()
+        else {
+            eprintln!("skipped: flock(1) is missing");
+            return;
+        };
+        let until = Instant::now() + LONG;
+        while !is_held(&path) {
+            assert!(Instant::now() < until, "flock(1) never took the lock");
+            std::thread::yield_now();
+        }
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        Lock::acquire(&path, "x", LONG, &mut Silent).unwrap();
+    }
+
     #[test]
     fn ctrl_c_ends_the_wait() {
         let folder = tempfile::tempdir().unwrap();

@@ -45,6 +45,11 @@ fn each_kind_is_told_and_links_are_not_followed() {
     assert_eq!(look(&at("pipe")).unwrap(), Found::Other);
     assert_eq!(look(&at("nothing")).unwrap(), Found::Absent);
     assert_eq!(look(&at("nothing/below")).unwrap(), Found::Absent);
+    let all = look_in(folder.path()).unwrap();
+    let names: Vec<_> = all.iter().map(|(name, _)| name.to_str().unwrap()).collect();
+    assert_eq!(names, ["file", "folder", "link", "pipe"]);
+    assert!(all.iter().all(|(name, found)| look(&folder.path().join(name)).unwrap() == *found));
+    assert!(look_in(&at("nothing")).unwrap().is_empty());
     assert_eq!(read(&at("nothing")).unwrap(), None);
     read(&at("link")).unwrap_err();
 }
