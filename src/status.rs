@@ -225,4 +225,84 @@ mod tests {
         assert_eq!(code(&[State::Stopped, State::Backoff, State::NotInstalled]), 5);
         assert_eq!(code(&[]), 4);
     }
+
+    /// A receipt of a service with two instances, with its files and its manifest in a folder.
+    fn receipt(folder: &Path) -> Receipt {
+        use crate::backend::{Hosting, Target};
+        use crate::receipt::{FORMAT, Fingerprint, Installed};
+        let text = b"[service.web]\nexec = [\"/bin/true\"]\ninstances = [\"a\", \"b\"]\n";
+        let manifest = folder.join("web.toml");
+        std::fs::write(&manifest, text).unwrap();
+        let layout = Layout::unix_system();
+        let target = Target {
+            backend: BackendKind::Systemd,
+            os: "linux",
+            scope: Scope::System,
+            version: None,
+            layout,
+            local: false,
+            host_binary: PathBuf::new(),
+        };
+        let parsed = crate::manifest::parse(text, &manifest).unwrap();
+        let dirs = crate::manifest::ResolveDirs { manifest_dir: "/srv".into() };
+        let service = crate::manifest::resolve(&parsed, &target, &crate::facts::Foreign, &dirs).unwrap().remove(0);
+        let installed = |name: &str, unit: Option<&str>| {
+            files::replace(&folder.join(name), name.as_bytes(), 0o644, None).unwrap();
+            Installed {
+                path: folder.join(name),
+                what: Fingerprint::File { sha256: receipt::sha256(name.as_bytes()), mode: 0o644 },
+                unit: unit.map(str::to_owned),
+                definition: true,
+                replaced: None,
+            }
+        };
+        Receipt {
+            format: FORMAT,
+            service,
+            manifest,
+            manifest_sha256: receipt::sha256(text),
+            backend: BackendKind::Systemd,
+            scope: Scope::System,
+            hosting: Hosting::Native,
+            artifacts: vec![
+                installed("shared", None),
+                installed("of-a", Some("web@a")),
+                installed("of-b", Some("web@b")),
+            ],
+            folders: Vec::new(),
+            enabled: None,
+            linger: false,
+            installed_at: "2026-01-01T00:00:00Z".to_owned(),
+            daemonctl: "0.1.0".to_owned(),
+        }
+    }
+
+    fn drift_of_a(receipt: &Receipt) -> (Option<Drift>, Vec<String>, Vec<String>) {
+        let layout = Layout::unix_system();
+        let mut machine = Machine { layout: &layout, look: Look::new(), manifests: BTreeMap::new() };
+        let mut status = Status::not_installed("web@a", "systemd", Scope::System);
+        machine.drift(&mut status, &receipt.service.units()[0], receipt);
+        (status.drift, status.drift_files, status.notes)
+    }
+
+    #[test]
+    fn drift_is_the_worst_of_what_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let receipt = receipt(folder.path());
+        let at = |name: &str| folder.path().join(name);
+        let path = |name: &str| at(name).display().to_string();
+        assert_eq!(drift_of_a(&receipt), (Some(Drift::None), vec![], vec![]));
+        // Another instance's file is none of its business.
+        std::fs::remove_file(at("of-b")).unwrap();
+        assert_eq!(drift_of_a(&receipt), (Some(Drift::None), vec![], vec![]));
+        std::fs::write(at("web.toml"), "changed").unwrap();
+        assert_eq!(drift_of_a(&receipt), (Some(Drift::Manifest), vec![], vec![]));
+        std::fs::write(at("shared"), "changed").unwrap();
+        assert_eq!(drift_of_a(&receipt), (Some(Drift::Artifact), vec![path("shared")], vec![]));
+        std::fs::remove_file(at("of-a")).unwrap();
+        std::fs::remove_file(at("web.toml")).unwrap();
+        let (drift, drifted, notes) = drift_of_a(&receipt);
+        assert_eq!((drift, drifted), (Some(Drift::Missing), vec![path("of-a"), path("shared")]));
+        assert!(notes[0].ends_with("web.toml` is gone"), "{notes:?}");
+    }
 }
