@@ -74,6 +74,14 @@ pub fn set(
     for unit in &mut goal.units {
         unit.restart = RestartIf::PidIsNot(now.units.get(&unit.service.id()).and_then(|unit| unit.pid));
     }
+    if session.offline() {
+        // No manager to ask: the receipts tell.
+        for unit in now.units.values_mut() {
+            let name = unit.unit.split('@').next().unwrap_or_default();
+            let service = session.receipts.get(name).map(Receipt::effective);
+            unit.enabled = service.is_some_and(|service| service.start != Start::Manual);
+        }
+    }
     let was: Vec<String> = now.units.values().filter(|unit| unit.enabled == on).map(|unit| unit.unit.clone()).collect();
     let before = install::before(&goal, &now, &session_receipts(session));
     let folders = install::missing_folders(&session.layout, &goal, &target)?;
@@ -96,6 +104,7 @@ pub fn set(
         apply::apply(&mut edge, &intent, &steps)?;
         now = apply::look(&mut edge, &goal)?;
     }
+    let offline = session.offline();
     let result = |unit: &Service| {
         let id = unit.id();
         let state = now.units.get(&id).map(|unit| unit.enabled);
@@ -107,7 +116,7 @@ pub fn set(
             Effect::Disabled
         };
         match state {
-            Some(enabled) if enabled != on => Err(Error::failed(format!(
+            Some(enabled) if enabled != on && !offline => Err(Error::failed(format!(
                 "the manager says that `{id}` is {} after all",
                 if enabled { "enabled" } else { "disabled" }
             ))),

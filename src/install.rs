@@ -109,6 +109,11 @@ pub fn plan(
     let adopted = adopt(&edge, &goal, &now, &ours, &owned, options)?;
 
     // The receipts come last: they are files of the goal like any other, so a rollback restores them too.
+    // Their places are named first, so that their folder is among those to be made.
+    for (service, _, _) in &artifacts {
+        let place = FileGoal { body: Some(own(Vec::new(), 0o644)), unit: None, definition: false };
+        goal.files.insert(session_receipt(&prepared.target, &service.name), place);
+    }
     let folders = missing_folders(edge.layout, &goal, &prepared.target)?;
     let linger_ours = goal.linger == Some(true) && now.linger == Some(false);
     for (service, hosting, rendered) in &artifacts {
@@ -487,7 +492,10 @@ pub(crate) fn missing_folders(layout: &Layout, goal: &Goal, target: &Target) -> 
         // What lies below daemonctl's own state is private or not by the file; secrets have a folder of their own.
         let mode = if path.starts_with(target.layout.secrets()) { 0o700 } else { 0o755 };
         for folder in path.ancestors().skip(1) {
-            if missing.contains_key(folder) || !matches!(system::files::look(&layout.on_disk(folder))?, Found::Absent) {
+            if folder.parent().is_none()
+                || missing.contains_key(folder)
+                || !matches!(system::files::look(&layout.on_disk(folder))?, Found::Absent)
+            {
                 break;
             }
             missing.insert(folder.to_owned(), mode);

@@ -45,6 +45,7 @@
 pub mod apply;
 pub mod backend;
 pub mod cli;
+pub mod compat;
 pub mod enablement;
 pub mod error;
 pub mod exit;
@@ -60,6 +61,7 @@ pub mod logs;
 pub mod manifest;
 pub mod plan;
 pub mod preflight;
+pub mod prepare;
 pub mod quote;
 pub mod receipt;
 pub mod report;

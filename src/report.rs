@@ -1,7 +1,5 @@
 //! What a command returns: data first, text second. `cli::output` is the one place that prints it.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

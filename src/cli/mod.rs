@@ -12,12 +12,17 @@ use crate::layout::Scope;
 use crate::report::{Report, Style};
 use crate::session::{self, Session};
 
+pub mod check;
 pub mod completions;
+pub mod init;
+pub mod install;
 pub mod list;
 pub mod logs;
 pub mod man;
 pub mod output;
+pub mod plan;
 pub mod progress;
+pub mod render;
 pub mod schema;
 pub mod status;
 mod status_view;
@@ -71,12 +76,22 @@ fn parse_backend(name: &str) -> Result<BackendKind, String> {
 }
 
 fn parse_time(text: &str) -> Result<std::time::Duration, String> {
-    let span: jiff::SignedDuration = text.parse().map_err(|_| "write a time such as `30s` or `5m`".to_owned())?;
-    std::time::Duration::try_from(span).map_err(|_| "a time must not be negative".to_owned())
+    crate::manifest::parse_duration(text)
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write a starter manifest
+    Init(init::Args),
+    /// Check a manifest without changing anything
+    Check(check::Args),
+    /// Show the files that a manifest becomes, for any target
+    Render(render::Args),
+    /// Show what install would change
+    Plan(plan::Args),
+    /// Install a manifest's services and start them
+    #[command(visible_alias = "apply")]
+    Install(install::Args),
     /// Stop services and remove all that install made
     Uninstall(uninstall::Args),
     /// Start services and wait until they are ready
@@ -174,6 +189,11 @@ pub fn main() -> u8 {
 fn dispatch(command: Command, context: &Context) -> Result<Report> {
     use crate::cli::verbs::Verb;
     match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Check(args) => check::run(&args, context),
+        Command::Render(args) => render::run(&args, context),
+        Command::Plan(args) => plan::run(&args, context),
+        Command::Install(args) => install::run(&args, context),
         Command::Uninstall(args) => uninstall::run(&args, context),
         Command::Start(args) => verbs::run(Verb::Start, &args, context),
         Command::Stop(args) => verbs::run(Verb::Stop, &args, context),

@@ -55,7 +55,9 @@ impl Test {
             Ok("systemd-user") => Where::SystemdUser,
             Ok("embedded") => Where::Embedded,
             _ => {
-                eprintln!("{name}: needs a machine of its own; run it with scripts/live-systemd or scripts/live-embedded");
+                eprintln!(
+                    "{name}: needs a machine of its own; run it with scripts/live-systemd or scripts/live-embedded"
+                );
                 return None;
             }
         };
@@ -225,7 +227,11 @@ pub struct Ran {
 
 impl std::fmt::Display for Ran {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`daemonctl {}` exited with {}\n-- stdout\n{}-- stderr\n{}", self.what, self.code, self.stdout, self.stderr)
+        write!(
+            f,
+            "`daemonctl {}` exited with {}\n-- stdout\n{}-- stderr\n{}",
+            self.what, self.code, self.stdout, self.stderr
+        )
     }
 }
 

@@ -13,7 +13,7 @@ use crate::key::Key;
 use crate::layout::Scope;
 use crate::quote::systemd as quote;
 use crate::service::{
-    Dependency, Hook, HookFailure, HostMode, Kind, KillScope, LogFile, LogFormat, Priority, Profile, ReadyWhen,
+    Dependency, Hook, HookFailure, HostMode, KillScope, Kind, LogFile, LogFormat, Priority, Profile, ReadyWhen,
     ReloadAction, RestartPolicy, Secret, Service, Start, StopSignal, WatchAction,
 };
 
@@ -133,10 +133,12 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         ),
         Key::WatchPaths => watch_paths(service),
         Key::WatchAction => match service {
-            Some(s) if s.reload.is_none() && s.watch.as_ref().is_some_and(|w| w.action == WatchAction::Reload) => refused(
-                "a change shall reload the service, and it has no `reload`",
-                "add `[service.NAME.reload]`, or use `action = \"restart\"`",
-            ),
+            Some(s) if s.reload.is_none() && s.watch.as_ref().is_some_and(|w| w.action == WatchAction::Reload) => {
+                refused(
+                    "a change shall reload the service, and it has no `reload`",
+                    "add `[service.NAME.reload]`, or use `action = \"restart\"`",
+                )
+            }
             _ => native("a path unit that starts name:watch.service"),
         },
         Key::WatchCommand => match service.and_then(|s| s.watch.as_ref()).map(|watch| &watch.action) {
@@ -148,7 +150,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             _ => host("path units act at once"),
         },
         Key::LogsTo => match service.map(|s| &s.logs) {
-            Some(logs) if logs.native && logs.file.is_some() => host("systemd writes to the journal or to a file, not both"),
+            Some(logs) if logs.native && logs.file.is_some() => {
+                host("systemd writes to the journal or to a file, not both")
+            }
             _ => native("StandardOutput="),
         },
         Key::LogsFile | Key::LogsStdout | Key::LogsStderr => log_file(service, target),
@@ -170,10 +174,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::LimitsTasks => native("TasksMax="),
         Key::LimitsOpenFiles => native("LimitNOFILE="),
         Key::LimitsPriority => match service.and_then(|s| s.limits.priority) {
-            Some(Priority::High) if user_scope => refused(
-                "a user may not raise a priority",
-                "use `normal`, or install in system scope (`--system`)",
-            ),
+            Some(Priority::High) if user_scope => {
+                refused("a user may not raise a priority", "use `normal`, or install in system scope (`--system`)")
+            }
             _ => native("Nice=, CPUSchedulingPolicy= and IOSchedulingClass="),
         },
         Key::SecurityProfile => profile(service, target),
@@ -368,7 +371,10 @@ fn profile(service: Option<&Service>, target: &Target) -> Answer {
     if target.scope == Scope::System
         && s.exec.first().is_some_and(|program| program.starts_with("/tmp/") || program.starts_with("/var/tmp/"))
     {
-        return refused("PrivateTmp= hides a program that lies in /tmp", "move the program, or use `profile = \"none\"`");
+        return refused(
+            "PrivateTmp= hides a program that lies in /tmp",
+            "move the program, or use `profile = \"none\"`",
+        );
     }
     match target.scope {
         Scope::System => native("Protect*=, Restrict*=, SystemCallFilter= and more"),
@@ -381,8 +387,9 @@ fn capabilities(service: Option<&Service>, target: &Target) -> Answer {
         return native("CapabilityBoundingSet= and AmbientCapabilities=");
     };
     let valid = |name: &String| {
-        name.strip_prefix("CAP_")
-            .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_'))
+        name.strip_prefix("CAP_").is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+        })
     };
     if let Some(bad) = list.iter().find(|name| !valid(name)) {
         return refused(format!("`{bad}` is not a capability"), "write it like `CAP_NET_BIND_SERVICE`");

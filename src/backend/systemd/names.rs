@@ -11,9 +11,8 @@ use crate::service::{Dependency, Kind, Service, Start};
 const LONGEST: usize = 255;
 
 /// The suffixes of units that a manifest may depend on.
-const SUFFIXES: [&str; 11] = [
-    "service", "socket", "target", "mount", "automount", "swap", "device", "timer", "path", "slice", "scope",
-];
+const SUFFIXES: [&str; 11] =
+    ["service", "socket", "target", "mount", "automount", "swap", "device", "timer", "path", "slice", "scope"];
 
 /// The unit of a service or instance: `web.service`, `web@blue.service`.
 #[must_use]
@@ -71,7 +70,8 @@ pub fn all(service: &Service, watched: bool) -> Result<Vec<String>> {
         check(instance, "instance")?;
         if service.name.len() + instance.len() + "@:watch.service".len() > LONGEST {
             let (name, instance) = (&service.name, instance);
-            let message = format!("systemd can't have the instance `{instance}` of `{name}`: the unit's name is too long");
+            let message =
+                format!("systemd can't have the instance `{instance}` of `{name}`: the unit's name is too long");
             return Err(Error::new(Exit::Manifest, message).hint("give it a shorter name"));
         }
     }
@@ -112,7 +112,8 @@ pub fn dependency(dependency: &Dependency) -> Result<String> {
             Ok(unit(name, "service"))
         }
         Dependency::Foreign(name) => {
-            let known = name.rsplit_once('.').is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix));
+            let known =
+                name.rsplit_once('.').is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix));
             let valid = name.bytes().all(|b| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b));
             if known && valid && name.len() <= LONGEST {
                 Ok(name.clone())

@@ -92,7 +92,8 @@ mod tests {
 
     #[test]
     fn a_list_makes_several_lines() {
-        let native = json!({ "Service": { "IOWeight": 50, "Environment": ["A=1", "B=%i\u{e000}"], "PrivateTmp": true } });
+        let native =
+            json!({ "Service": { "IOWeight": 50, "Environment": ["A=1", "B=%i\u{e000}"], "PrivateTmp": true } });
         check(&native).unwrap();
         let lines: Vec<String> = directives(&native, "Service").iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["Environment=A=1", "Environment=B=%i%i", "IOWeight=50", "PrivateTmp=yes"]);

@@ -13,8 +13,8 @@ use crate::exit::Exit;
 use crate::layout::Scope;
 use crate::quote::systemd::{Command, GlobLine, Line, ListPath, PathLine, Span, Variable, one_line};
 use crate::service::{
-    Dependency, HealthCheck, Hook, HookAction, HookFailure, INSTANCE_MARK, Kind, KillScope, LogFile, Priority, ReadyWhen,
-    ReloadAction, Secret, Service, Signal, Start, StopSignal, WatchAction,
+    Dependency, HealthCheck, Hook, HookAction, HookFailure, INSTANCE_MARK, KillScope, Kind, LogFile, Priority,
+    ReadyWhen, ReloadAction, Secret, Service, Signal, Start, StopSignal, WatchAction,
 };
 
 /// A value of a line, of whichever kind.
@@ -120,7 +120,12 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
         let file = names::file(service, "timer");
         let lines = timer::lines(service);
         let raw = raw::directives(&service.native, "Timer");
-        made.push(definition(service, target, &file, &TimerUnit { file: &file, description: Line(&description), lines, raw })?);
+        made.push(definition(
+            service,
+            target,
+            &file,
+            &TimerUnit { file: &file, description: Line(&description), lines, raw },
+        )?);
     }
     if let Some(watch) = service.watch.as_ref().filter(|_| watched) {
         let file = names::file(service, "path");
@@ -130,7 +135,12 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
         let path = PathUnit { file: &file, description: Line(&description), of, paths, unit, raw };
         made.push(definition(service, target, &file, &path)?);
         let file = names::watch_file(service);
-        made.push(definition(service, target, &file, &watch_unit(service, &watch.action, &file, &description, target))?);
+        made.push(definition(
+            service,
+            target,
+            &file,
+            &watch_unit(service, &watch.action, &file, &description, target),
+        )?);
     }
     for unit in service.units() {
         let id = unit.id();
@@ -154,9 +164,7 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
 
 fn definition(service: &Service, target: &Target, file: &str, template: &impl Template) -> Result<Artifact> {
     let mut content = String::with_capacity(2048);
-    template
-        .render_into(&mut content)
-        .map_err(|error| Error::failed(format!("cannot render `{file}`: {error}")))?;
+    template.render_into(&mut content).map_err(|error| Error::failed(format!("cannot render `{file}`: {error}")))?;
     let body = Body::File { content: content.into_bytes(), mode: 0o644, definition: true };
     Ok(Artifact { path: files::unit_dir(target).join(file), body, unit: Some(service.name.clone()) })
 }
@@ -212,7 +220,11 @@ fn service_unit<'a>(
         // The signal follows whatever the command says.
         stop.push(Command { prefix: "-", argv });
     }
-    let grown = if native && super::answer::since(target, 254) { restart::growth(&service.restart) } else { restart::Growth::Constant };
+    let grown = if native && super::answer::since(target, 254) {
+        restart::growth(&service.restart)
+    } else {
+        restart::Growth::Constant
+    };
     let unit = ServiceUnit {
         file,
         description: Line(description),
@@ -320,7 +332,8 @@ fn variables(service: &Service) -> Vec<Variable<'_>> {
 /// not), then secrets.
 fn env_files(service: &Service, native: bool, target: &Target) -> Vec<String> {
     let mut files = Vec::new();
-    let own_id = if names::is_template(service) { format!("{}@{INSTANCE_MARK}", service.name) } else { service.name.clone() };
+    let own_id =
+        if names::is_template(service) { format!("{}@{INSTANCE_MARK}", service.name) } else { service.name.clone() };
     if native {
         for file in &service.env_files {
             files.push(format!("{}{}", if file.optional { "-" } else { "" }, GlobLine(&file.path)));

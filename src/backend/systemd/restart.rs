@@ -108,7 +108,8 @@ mod tests {
     #[test]
     fn growth_needs_254() {
         let mut s = service();
-        (s.restart.delay, s.restart.factor, s.restart.max_delay) = (Duration::from_secs(1), 2.0, Duration::from_secs(64));
+        (s.restart.delay, s.restart.factor, s.restart.max_delay) =
+            (Duration::from_secs(1), 2.0, Duration::from_secs(64));
         let mut t = target();
         t.version = Some(252);
         assert!(matches!(growth_answer(Some(&s), &t), Answer::Host(_)));

@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn calendars() {
         assert_eq!(expression(&Calendar::default()), "*-*-* *:*:00");
-        let calendar = Calendar { weekdays: vec![1, 5], days: vec![1, 15], hours: vec![2], minutes: vec![30], months: vec![] };
+        let calendar =
+            Calendar { weekdays: vec![1, 5], days: vec![1, 15], hours: vec![2], minutes: vec![30], months: vec![] };
         assert_eq!(expression(&calendar), "Mon,Fri *-*-01,15 02:30:00");
     }
 

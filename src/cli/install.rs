@@ -1,0 +1,82 @@
+//! `daemonctl install MANIFEST`: from a manifest to running services, or everything as before.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Context, progress, views};
+use crate::error::Result;
+use crate::facts::{Facts, Foreign};
+use crate::install::{self, Options, Planned, Prepared};
+use crate::prepare;
+use crate::report::Report;
+use crate::session::Session;
+use crate::system;
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The manifest; - for standard input
+    #[arg(value_name = "MANIFEST")]
+    manifest: PathBuf,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+/// How to go about it; `plan` takes the same.
+#[derive(Debug, clap::Args)]
+pub struct How {
+    /// Don't start what is down
+    #[arg(long)]
+    no_start: bool,
+    /// Take over units, files and services that somebody else made; what they were is kept in the receipt
+    #[arg(long)]
+    adopt: bool,
+    /// Remove services that left the manifest
+    #[arg(long)]
+    prune: bool,
+    /// Give up after this time (30s, 5m); without it, each service's own timeouts count
+    #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
+    wait: Option<Duration>,
+}
+
+impl How {
+    fn options(&self) -> Options {
+        Options { no_start: self.no_start, adopt: self.adopt, prune: self.prune, wait: self.wait }
+    }
+}
+
+fn prepared(manifest: &Path, session: &mut Session) -> Result<Prepared> {
+    let read = prepare::read(manifest)?;
+    let kind = session.choice()?.backend;
+    let target = session.target(kind)?;
+    let facts: Box<dyn Facts> =
+        if target.local { Box::new(system::machine::Local::new(target.scope)) } else { Box::new(Foreign) };
+    prepare::prepare(&read, target, facts.as_ref())
+}
+
+/// Plans without a lock and without changing anything.
+pub(super) fn planned(manifest: &Path, how: &How, context: &Context) -> Result<Planned> {
+    let mut session = context.session()?;
+    let prepared = prepared(manifest, &mut session)?;
+    let mut planned = install::plan(&mut session, &prepared, &how.options(), &mut progress::new(context))?;
+    planned.notes.extend(session.leftover_note());
+    Ok(planned)
+}
+
+/// Installs.
+pub fn run(args: &Args, context: &Context) -> Result<Report> {
+    if args.dry_run {
+        return planned(&args.manifest, &args.how, context).map(|planned| Report::done(views::PlanView(planned)));
+    }
+    let mut session = context.session()?;
+    let prepared = prepared(&args.manifest, &mut session)?;
+    let mut progress = progress::new(context);
+    let command = format!("install {}", prepared.manifest.display());
+    let (_lock, notes) = session.lock(&command, &mut progress)?;
+    let (planned, effects) = install::install(&mut session, &prepared, &args.how.options(), &mut progress)?;
+    let target = (planned.backend, session.layout.scope);
+    Ok(Report::done(install::outcome("install", target, &planned, &effects, notes)))
+}

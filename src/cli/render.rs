@@ -1,0 +1,131 @@
+//! `daemonctl render MANIFEST --target NAME`: the files that a manifest becomes, for any target, on any system.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::{Context, views};
+use crate::backend::{Artifact, BackendKind, Body, Target};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::facts::{Facts, Foreign};
+use crate::layout::Scope;
+use crate::report::Report;
+use crate::session::backend;
+use crate::{prepare, system};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The manifest; - for standard input
+    #[arg(value_name = "MANIFEST")]
+    manifest: PathBuf,
+    /// For this service manager, on whatever machine; without it: this machine's
+    #[arg(long, value_name = "NAME", value_parser = super::parse_backend)]
+    target: Option<BackendKind>,
+    /// Write the files below DIR instead of printing them
+    #[arg(long, short, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// The target that `--target`, or else this machine, means, with the window on it.
+pub(super) fn target(context: &Context, kind: Option<BackendKind>) -> Result<(Target, Box<dyn Facts>)> {
+    if let Some(kind) = kind {
+        backend(kind)?;
+        let scope = context.globals.scope().unwrap_or(Scope::System);
+        return Ok((Target::elsewhere(kind, scope), Box::new(Foreign)));
+    }
+    let mut session = context.session()?;
+    let kind = session.choice()?.backend;
+    let target = session.target(kind)?;
+    let facts: Box<dyn Facts> =
+        if target.local { Box::new(system::machine::Local::new(target.scope)) } else { Box::new(Foreign) };
+    Ok((target, facts))
+}
+
+/// Renders every service.
+pub fn run(args: &Args, context: &Context) -> Result<Report> {
+    let read = prepare::read(&args.manifest)?;
+    let (target, _) = target(context, args.target)?;
+    // Rendering never needs what is on the machine: a program that is not there yet is no reason not to see the unit.
+    let prepared = prepare::prepare(&read, target, &Foreign)?;
+    let backend = backend(prepared.target.backend)?;
+    let mut artifacts = Vec::new();
+    for (service, hosting) in &prepared.services {
+        artifacts.extend(backend.render(service, *hosting, &prepared.target)?);
+    }
+    if let Some(folder) = &args.output {
+        for artifact in &artifacts {
+            let path = folder.join(artifact.path.strip_prefix("/").unwrap_or(&artifact.path));
+            if let Some(parent) = path.parent() {
+                system::files::make_folders(parent, 0o755)?;
+            }
+            match &artifact.body {
+                Body::File { content, mode, .. } => system::files::replace(&path, content, *mode, None)?,
+                Body::Link { target } => system::files::replace_link(&path, target)?,
+                // Their values are read where the service is installed, never here.
+                Body::Secrets { .. } => {}
+            }
+        }
+        let text = if context.style.quiet {
+            String::new()
+        } else {
+            format!("{} files below {}\n", artifacts.len(), folder.display())
+        };
+        return Ok(Report::done(views::said(text, json!({ "files": artifacts.len(), "folder": folder }))));
+    }
+    let mut text = String::with_capacity(artifacts.iter().map(|artifact| 96 + artifact.body.len()).sum());
+    let mut files = Vec::new();
+    for artifact in &artifacts {
+        if context.globals.json() {
+            files.push(as_json(artifact));
+        } else {
+            as_text(artifact, &mut text);
+        }
+    }
+    if artifacts.is_empty() {
+        return Err(Error::new(Exit::Manifest, format!("`{}` has no service", args.manifest.display())));
+    }
+    Ok(Report::done(views::said(text, json!({ "backend": prepared.target.backend.name(), "files": files }))))
+}
+
+fn as_json(artifact: &Artifact) -> Value {
+    let (mode, content, link, secrets) = match &artifact.body {
+        Body::File { content, mode, .. } => (Some(*mode), Some(String::from_utf8_lossy(content)), None, None),
+        Body::Secrets { entries, .. } => (Some(0o600), None, None, Some(entries.keys().collect::<Vec<_>>())),
+        Body::Link { target } => (None, None, Some(target), None),
+    };
+    json!({
+        "path": artifact.path,
+        "unit": artifact.unit,
+        "mode": mode.map(|mode| format!("{mode:04o}")),
+        "content": content,
+        "link": link,
+        "secrets": secrets,
+    })
+}
+
+fn as_text(artifact: &Artifact, text: &mut String) {
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    // Writing to a String cannot fail.
+    let _ = write!(text, "# {}", artifact.path.display());
+    match &artifact.body {
+        Body::Link { target } => {
+            let _ = writeln!(text, " -> {}", target.display());
+        }
+        Body::Secrets { entries, .. } => {
+            let names: Vec<_> = entries.keys().map(String::as_str).collect();
+            let _ = writeln!(text, " (mode 0600; install writes it from: {})", names.join(", "));
+        }
+        Body::File { content, mode, .. } => {
+            if *mode != 0o644 {
+                let _ = write!(text, " (mode {mode:04o})");
+            }
+            text.push('\n');
+            text.push_str(&String::from_utf8_lossy(content));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Two commands at once, and Ctrl-C in the middle of one.
+
+use std::process::Stdio;
+
+use nix::sys::signal::Signal;
+
+use crate::support::{Test, code_of, eventually, signal};
+
+#[test]
+fn two_installs_at_once() {
+    let Some(t) = Test::live("at_once") else { return };
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\n[service.{p}b]\nexec = [\"{child}\", \"sleep\"]\n");
+    let mut children = Vec::new();
+    for _ in 0..4 {
+        children.push(t.command(&["install", "manifest.toml"]).stdout(Stdio::null()).spawn().unwrap());
+    }
+    for child in children {
+        assert_eq!(code_of(child), 0);
+    }
+    t.pid("{p}a");
+    t.pid("{p}b");
+    t.install().ok().says("unchanged");
+}
+
+#[test]
+fn ctrl_c_while_a_service_comes_up() {
+    let Some(t) = Test::live("ctrl_c") else { return };
+    let before = t.machine();
+    t.manifest(
+        "[service.{p}a]\nexec = [\"{child}\", \"--pid-file\", \"{dir}/pid\", \"sleep\"]\nready = { notify = true, timeout = \"50s\" }\nstop = { timeout = \"5s\" }\n",
+    );
+    let install = t.command(&["install", "manifest.toml"]).stderr(Stdio::null()).spawn().unwrap();
+    eventually("the service was spawned", || t.path("pid").exists());
+    let begun = std::time::Instant::now();
+    signal(i32::try_from(install.id()).unwrap(), Signal::SIGINT);
+    assert_ne!(code_of(install), 0);
+    assert!(begun.elapsed().as_secs() < 30, "Ctrl-C was not heeded");
+    t.run(&["start", "--all"]);
+    assert_eq!(t.machine(), before, "an interrupted install must leave everything as before");
+    t.run(&["status", "{p}a"]).exits(4);
+}

@@ -1,0 +1,53 @@
+//! `stop` succeeds when the whole process tree is gone, and not before.
+
+use crate::support::{Test, eventually, lives};
+
+fn pid_in(t: &Test, file: &str) -> i32 {
+    let path = t.path(file);
+    let read = || std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+    eventually("the process id is written", || read().is_some());
+    read().unwrap()
+}
+
+#[test]
+fn a_child_that_ignores_the_signal_is_killed_after_its_time() {
+    let Some(t) = Test::live("ignores_term") else { return };
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"ignore-term\"]\nstop = { timeout = \"1s\" }\n");
+    t.install().ok();
+    let pid = t.pid("{p}a");
+    let begun = std::time::Instant::now();
+    t.run(&["stop", "{p}a"]).ok();
+    assert!(begun.elapsed().as_millis() >= 900, "it must be given its time first");
+    assert!(!lives(pid));
+    assert_eq!(t.status("{p}a")["wanted"], "down");
+}
+
+#[test]
+fn a_grandchild_with_a_session_of_its_own_goes_too() {
+    let Some(t) = Test::live("setsid") else { return };
+    t.manifest(
+        "[service.{p}a]\nexec = [\"{child}\", \"grandchild\", \"--setsid\", \"--hold-stdout\", \"--pid-file\", \"{dir}/grandchild\"]\nstop = { timeout = \"2s\" }\n",
+    );
+    t.install().ok();
+    let grandchild = pid_in(&t, "grandchild");
+    assert!(lives(grandchild));
+    t.run(&["stop", "{p}a"]).ok();
+    assert!(!lives(grandchild), "the grandchild outlived the stop");
+    t.run(&["start", "{p}a"]).ok();
+    t.run(&["restart", "{p}a"]).ok();
+}
+
+#[test]
+fn a_stop_during_backoff_holds() {
+    let Some(t) = Test::live("stop_in_backoff") else { return };
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"exit\", \"1\", \"after\", \"300\"]\nrestart = { policy = \"always\", delay = \"2s\" }\n");
+    t.install().ok();
+    t.wait_for("{p}a", |status| status["state"] == "backoff");
+    t.run(&["stop", "{p}a"]).ok();
+    let status = t.status("{p}a");
+    assert!(status["state"] == "stopped" || status["state"] == "failed", "{status:#}");
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    let later = t.status("{p}a");
+    assert_eq!(later["state"], status["state"], "it came back after a stop: {later:#}");
+    assert!(later["pid"].is_null(), "{later:#}");
+}

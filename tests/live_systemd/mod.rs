@@ -1,0 +1,3 @@
+//! What only systemd has.
+
+mod foreign_units;
