@@ -1,15 +1,17 @@
 //! From a manifest's path to services that are resolved, checked and decided for a target.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::backend::{Hosting, Target};
+use crate::backend::Target;
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::install::Prepared;
-use crate::manifest::{self, Manifest, ResolveDirs};
-use crate::receipt;
+use crate::manifest::{self, Manifest, ManifestErrors, ResolveDirs};
+use crate::service::Service;
 use crate::session::backend;
 use crate::system::manifest_file::read_manifest;
+use crate::{preflight, receipt, support};
 
 /// A manifest that was read.
 pub struct Read {
@@ -35,25 +37,22 @@ pub fn read(path: &Path) -> Result<Read> {
 /// Resolves a manifest for a target, checks it against this machine where that is the target, and decides for each
 /// service who runs it.
 pub fn prepare(read: &Read, target: Target, facts: &dyn Facts) -> Result<Prepared> {
-    let manifest_dir = read.folder.clone();
-    let services = manifest::resolve(&read.manifest, &target, facts, &ResolveDirs { manifest_dir })?;
-    let backend = backend(target.backend)?;
-    let hosting: Vec<Hosting> = services
-        .iter()
-        .map(|service| {
-            let hosted = backend.always_hosts()
-                || service.host == crate::service::HostMode::Always
-                || service
-                    .given
-                    .keys()
-                    .any(|key| matches!(backend.answer(*key, Some(service), &target), crate::backend::Answer::Host(_)));
-            if hosted { Hosting::Hosted } else { Hosting::Native }
-        })
-        .collect();
+    let services = resolve(read, &target, facts)?;
+    let source = read.manifest.source();
+    let missing = preflight::check(&services, facts, &target.layout);
+    if !missing.is_empty() {
+        return Err(ManifestErrors::new(Arc::clone(source), missing).into());
+    }
+    let hosting = support::decide_all(backend(target.backend)?, &services, &target, source)?;
     Ok(Prepared {
         manifest: read.path.clone(),
         manifest_sha256: read.sha256.clone(),
         target,
         services: services.into_iter().zip(hosting).collect(),
     })
+}
+
+/// The services of a manifest, resolved and nothing more.
+pub fn resolve(read: &Read, target: &Target, facts: &dyn Facts) -> Result<Vec<Service>> {
+    Ok(manifest::resolve(&read.manifest, target, facts, &ResolveDirs { manifest_dir: read.folder.clone() })?)
 }

@@ -14,6 +14,7 @@ use crate::session::{self, Session};
 
 pub mod check;
 pub mod completions;
+pub mod host;
 pub mod init;
 pub mod install;
 pub mod list;
@@ -23,10 +24,13 @@ pub mod output;
 pub mod plan;
 pub mod progress;
 pub mod render;
+pub mod run;
 pub mod schema;
 pub mod status;
 mod status_view;
 pub mod style;
+pub mod supervise;
+pub mod support;
 pub mod uninstall;
 pub mod verbs;
 pub mod views;
@@ -112,10 +116,19 @@ enum Command {
     List(list::Args),
     /// Show what services wrote
     Logs(logs::Args),
+    /// Run a manifest's services in the foreground, with nothing installed
+    Run(run::Args),
+    /// Show how a target meets each key of a manifest
+    Support(support::Args),
     /// Print the JSON Schema of manifests, or of a command's --json output
     Schema(schema::Args),
     /// Print a completion script for a shell
     Completions(completions::Args),
+    /// Run daemonctl's own supervisor
+    Supervise(supervise::Args),
+    /// Run one service under a service manager (written into units by install)
+    #[command(hide = true)]
+    Host(host::Args),
     /// Print or write the manual pages
     Man(man::Args),
 }
@@ -204,6 +217,10 @@ fn dispatch(command: Command, context: &Context) -> Result<Report> {
         Command::Status(args) => status::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
+        Command::Run(args) => run::run(&args, context),
+        Command::Supervise(args) => supervise::run(&args, context),
+        Command::Host(args) => host::run(&args, context),
+        Command::Support(args) => support::run(&args, context),
         Command::Schema(args) => schema::run(&args, context),
         Command::Completions(args) => completions::run(&args, context),
         Command::Man(args) => man::run(&args, context),

@@ -19,6 +19,16 @@ fn absent() -> Error {
         .hint("use the operating system's own service manager (`--backend`)")
 }
 
+/// Starts a supervisor where none runs.
+pub fn ensure(_: &Layout, _: &std::path::Path) -> Result<()> {
+    Err(absent())
+}
+
+/// Ends the supervisor of the scope with all its services.
+pub fn shut_down(_: &Layout) -> Result<bool> {
+    Err(absent())
+}
+
 /// Supervises a scope.
 pub fn supervise(_: &Layout, _: Supervise) -> Result<Exit> {
     Err(absent())

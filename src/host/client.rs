@@ -38,6 +38,24 @@ pub fn connect(layout: &Layout) -> Result<Option<Client>> {
     }
 }
 
+/// Ends the supervisor of the scope with all its services. False: none runs.
+pub fn shut_down(layout: &Layout) -> Result<bool> {
+    let Some(mut client) = connect(layout)? else { return Ok(false) };
+    client.send(Ask::Shutdown { stop: true })?;
+    let mut refused = None;
+    client.answers(
+        || None,
+        |answer| {
+            if let Some(Answer::Refused(trouble)) = answer {
+                refused = Some(trouble);
+                return Ok(false);
+            }
+            Ok(true)
+        },
+    )?;
+    refused.map_or(Ok(true), |trouble| Err(trouble.into()))
+}
+
 /// Starts a supervisor where none runs, detached from us, and returns when it answers.
 pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
     if is_running(layout) {
@@ -62,7 +80,12 @@ pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
         Scope::User => "--user",
     };
     let mut command = Command::new(binary);
-    command.args(["supervise", "--on-demand", scope]).current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+    command
+        .args(["supervise", "--on-demand", scope])
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(errors);
     super::sys::in_own_session(&mut command);
     let mut child = command.spawn().doing(format_args!("start the supervisor `{}`", binary.display()))?;
     let said = child.stdout.take().map(|out| read_line(out, START)).transpose()?.flatten();
@@ -144,8 +167,9 @@ impl Client {
                         .hint("its services live on; run the command again, and another takes them over"));
                 }
                 Ok(_) => {
-                    let answer = serde_json::from_slice(&line)
-                        .map_err(|error| Error::failed(format!("the supervisor's answer is not understood: {error}")))?;
+                    let answer = serde_json::from_slice(&line).map_err(|error| {
+                        Error::failed(format!("the supervisor's answer is not understood: {error}"))
+                    })?;
                     line.clear();
                     let done = answer == Answer::Done;
                     if !take(Some(answer))? || done {

@@ -102,7 +102,8 @@ pub fn read(path: &Path) -> Result<Option<StateFile>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).doing(format_args!("read `{}`", path.display())),
     };
-    let unreadable = |error: serde_json::Error| Error::failed(format!("`{}` is no state file: {error}", path.display()));
+    let unreadable =
+        |error: serde_json::Error| Error::failed(format!("`{}` is no state file: {error}", path.display()));
     let Version { version } = serde_json::from_slice(&text).map_err(unreadable)?;
     if version != VERSION {
         return Err(Error::failed(format!(
@@ -140,8 +141,7 @@ impl Record {
         status.since = Some(stamp(state.since));
         let alive = state.current.has_main();
         status.pid = self.main.filter(|_| alive).and_then(|main| u32::try_from(main.pid).ok());
-        status.uptime =
-            state.started.filter(|_| alive).map(|started| now.saturating_sub(started).as_secs_f64());
+        status.uptime = state.started.filter(|_| alive).map(|started| now.saturating_sub(started).as_secs_f64());
         status.restarts = Some(state.restarts);
         status.next_retry = state.deadline.filter(|_| state.current == Current::Backoff).map(stamp);
         status.last_exit = self.last_exit();

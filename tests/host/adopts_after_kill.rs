@@ -35,7 +35,8 @@ fn services_outlive_a_killed_supervisor_and_the_next_one_takes_them_over_with_th
     assert_eq!(numbers, wanted, "every line once, in order");
 
     signal(main, libc::SIGKILL);
-    let record = supervisor.wait("web", |record| record.machine.restarts == 1 && record.machine.word() == State::Running);
+    let record =
+        supervisor.wait("web", |record| record.machine.restarts == 1 && record.machine.word() == State::Running);
     assert!(!record.adopted);
     assert_ne!(supervisor.main_pid("web"), main);
     supervisor.stop_unit("web").expect("stopped");

@@ -8,10 +8,8 @@ use super::support::*;
 /// A shell that starts a child in a session of its own, which is orphaned at once and cares for no signal, and stays.
 fn family(supervisor: &Supervisor) -> Vec<String> {
     let pid = supervisor.file("grandchild").display().to_string();
-    let mut exec = sh(
-        "(setsid sh -c 'trap \"\" TERM; echo $$ > \"$0\"; while :; do sleep 1000; done' \"$0\" &)\n\
-         exec sleep 1000",
-    );
+    let mut exec = sh("(setsid sh -c 'trap \"\" TERM; echo $$ > \"$0\"; while :; do sleep 1000; done' \"$0\" &)\n\
+         exec sleep 1000");
     exec.push(pid);
     exec
 }

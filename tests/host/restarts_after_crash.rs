@@ -13,7 +13,8 @@ fn a_killed_service_comes_back_and_is_counted() {
     assert_eq!(supervisor.start_unit("web"), Ok(Effect::Unchanged));
     let first = supervisor.main_pid("web");
     signal(first, libc::SIGKILL);
-    let record = supervisor.wait("web", |record| record.machine.restarts == 1 && record.machine.word() == State::Running);
+    let record =
+        supervisor.wait("web", |record| record.machine.restarts == 1 && record.machine.word() == State::Running);
     assert_ne!(record.main.expect("a process").pid, i32::try_from(first).expect("a pid"));
     assert_eq!(record.last_exit().expect("an end").reason, "was killed by SIGKILL");
 }

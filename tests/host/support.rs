@@ -11,8 +11,8 @@ use daemonctl::host::state::{Record, StateFile, path, read};
 use daemonctl::layout::{Layout, Scope};
 use daemonctl::report::{Effect, State};
 use daemonctl::service::{
-    Compress, HostMode, Hooks, KillScope, Kind, Limits, LogFormat, Logs, Profile, Restart, RestartPolicy, Security, Service,
-    Signal, Start, Stop, StopSignal,
+    Compress, Hooks, HostMode, KillScope, Kind, Limits, LogFormat, Logs, Profile, Restart, RestartPolicy, Security,
+    Service, Signal, Start, Stop, StopSignal,
 };
 
 /// No state takes longer to come about.

@@ -2,9 +2,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use daemonctl::report::{Effect, State};
-use daemonctl::service::{
-    Health, HealthAction, HealthCheck, Kind, Probe, Ready, ReadyWhen, RestartPolicy, WaitFor,
-};
+use daemonctl::service::{Health, HealthAction, HealthCheck, Kind, Probe, Ready, ReadyWhen, RestartPolicy, WaitFor};
 
 use super::support::*;
 

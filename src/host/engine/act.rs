@@ -178,7 +178,9 @@ impl Engine {
         tokio::task::spawn_local(async move {
             let result = async {
                 let setting = setting.map_err(|error| error.to_string())?;
-                let (Some(reload), Some(main)) = (reload, main) else { return Err("it has no reload action".to_owned()) };
+                let (Some(reload), Some(main)) = (reload, main) else {
+                    return Err("it has no reload action".to_owned());
+                };
                 if let Some(check) = &reload.check {
                     commands.run(check, &setting, RELOAD).await.map_err(|why| format!("its check failed: {why}"))?;
                 }
@@ -298,7 +300,8 @@ impl Engine {
             Some(LogFile::Apart { stdout, stderr }) => (Some(writer(stdout)), Some(writer(stderr))),
         };
         let apart = err.is_some() || format == LogFormat::Json;
-        let streams = if apart { vec![(Stream::Stdout, "out"), (Stream::Stderr, "err")] } else { vec![(Stream::Merged, "out")] };
+        let streams =
+            if apart { vec![(Stream::Stdout, "out"), (Stream::Stderr, "err")] } else { vec![(Stream::Merged, "out")] };
         for (stream, suffix) in streams {
             let path = folder.join(format!("{id}.{suffix}"));
             sys::fifo(&path, owner)?;
@@ -321,9 +324,11 @@ impl Engine {
         }
         let Some(mut setting) = self.setting(id) else { return };
         setting.env.push(("DAEMONCTL_STATE".into(), unit.state.word().name().to_owned()));
-        let reason = unit.state.reason.clone().unwrap_or_else(|| {
-            words::ended(unit.state.last.as_ref(), unit.state.blame.as_deref())
-        });
+        let reason = unit
+            .state
+            .reason
+            .clone()
+            .unwrap_or_else(|| words::ended(unit.state.last.as_ref(), unit.state.blame.as_deref()));
         setting.env.push(("DAEMONCTL_REASON".into(), reason));
         for hook in unit.service.hooks.event.clone() {
             let HookAction::Command(argv) = hook.action else { continue };
@@ -378,7 +383,9 @@ fn not_run(exec: &[String], error: &std::io::Error) -> Error {
     let program = exec.first().map_or("", String::as_str);
     let text = format!("cannot run `{program}`: {error}");
     if error.kind() == std::io::ErrorKind::NotFound && std::path::Path::new(program).exists() {
-        return Error::failed(format!("{text} (the file exists: the interpreter in its first line, or its loader, does not)"));
+        return Error::failed(format!(
+            "{text} (the file exists: the interpreter in its first line, or its loader, does not)"
+        ));
     }
     Error::failed(text)
 }

@@ -92,7 +92,9 @@ impl Engine {
         let unit = self.units.get(id).filter(|unit| unit.state.current == Current::Held)?;
         names(&unit.service.requires)
             .flat_map(|name| self.units_of(name))
-            .find(|(other, dependency)| dependency.state.current == Current::Backoff || self.held_up_by(other).is_some())
+            .find(|(other, dependency)| {
+                dependency.state.current == Current::Backoff || self.held_up_by(other).is_some()
+            })
             .map(|(other, _)| Rc::clone(other))
     }
 

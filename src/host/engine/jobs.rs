@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::{Engine, Ending, Id, Input};
+use super::{Ending, Engine, Id, Input};
 use crate::exit::Exit;
 use crate::host::control::{Answer, Ask, Trouble, Units};
 use crate::host::machine::{Current, Event, Wanted};
@@ -301,7 +301,10 @@ impl Engine {
                 Some(Err(trouble))
             }
             Current::Held => self.held_up_by(id).map(|other| {
-                Err(Trouble::new(format!("`{id}` did not start: it is held up by `{other}`, which {}", self.plight(&other))))
+                Err(Trouble::new(format!(
+                    "`{id}` did not start: it is held up by `{other}`, which {}",
+                    self.plight(&other)
+                )))
             }),
             _ => None,
         }
@@ -322,7 +325,9 @@ impl Engine {
         let told = !job.to_stop.contains(id);
         (told && state.wanted == Wanted::Up && state.current == Current::Running).then(|| {
             let _ = self.keep_intent(id, Wanted::Up);
-            Err(Trouble::new(format!("`{id}` was not stopped: its pre_stop hook called it off, or it was started again")))
+            Err(Trouble::new(format!(
+                "`{id}` was not stopped: its pre_stop hook called it off, or it was started again"
+            )))
         })
     }
 

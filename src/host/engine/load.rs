@@ -114,12 +114,10 @@ impl Engine {
             if path.extension().is_none_or(|extension| extension != "json") {
                 continue;
             }
-            let read = std::fs::read(&path)
-                .doing(format_args!("read `{}`", path.display()))
-                .and_then(|text| {
-                    serde_json::from_slice(&text)
-                        .map_err(|error| Error::failed(format!("`{}` is no spec: {error}", path.display())))
-                });
+            let read = std::fs::read(&path).doing(format_args!("read `{}`", path.display())).and_then(|text| {
+                serde_json::from_slice(&text)
+                    .map_err(|error| Error::failed(format!("`{}` is no spec: {error}", path.display())))
+            });
             match read {
                 Ok(service) => specs.push(service),
                 Err(error) => broken = broken.or(Some(error)),
@@ -168,7 +166,8 @@ impl Engine {
     fn adopt_unrecorded(&mut self) {
         let mut marked: BTreeMap<String, Vec<(i32, String)>> = BTreeMap::new();
         for (member, mark) in sys::everyone_marked(&self.mark) {
-            let unit = mark.strip_prefix(&self.mark).and_then(|rest| rest.rsplit_once('/')).map(|(unit, _)| unit.to_owned());
+            let unit =
+                mark.strip_prefix(&self.mark).and_then(|rest| rest.rsplit_once('/')).map(|(unit, _)| unit.to_owned());
             if let Some(unit) = unit.filter(|_| member.session == member.pid) {
                 marked.entry(unit).or_default().push((member.pid, mark));
             }
@@ -178,7 +177,17 @@ impl Engine {
             let known_lives = unit.main.is_some_and(sys::lives);
             let new = found.into_iter().find(|(_, mark)| **mark != *unit.invocation);
             if let (false, Some((pid, mark))) = (known_lives, new)
-                && matches!(unit.state.current, Current::Held | Current::Waiting | Current::PreStart | Current::Spawning | Current::Backoff | Current::Stopped | Current::PostStop | Current::Clearing)
+                && matches!(
+                    unit.state.current,
+                    Current::Held
+                        | Current::Waiting
+                        | Current::PreStart
+                        | Current::Spawning
+                        | Current::Backoff
+                        | Current::Stopped
+                        | Current::PostStop
+                        | Current::Clearing
+                )
             {
                 unit.main = sys::identify(pid);
                 unit.invocation = mark.into();

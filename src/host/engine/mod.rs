@@ -378,10 +378,7 @@ impl Engine {
     }
 
     fn finish(mut self) -> Result<Outcome> {
-        let well = !self
-            .units
-            .values()
-            .any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
+        let well = !self.units.values().any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
         for unit in self.units.values() {
             for pipe in &unit.pipes {
                 pipe.drain(&self.buffer);

@@ -33,7 +33,8 @@ impl Socket {
             let mut buffer = vec![0; 4096];
             loop {
                 let Ok(mut ready) = socket.readable().await else { return };
-                let Ok(Ok((length, sender))) = ready.try_io(|socket| sys::receive(socket.get_ref(), &mut buffer)) else {
+                let Ok(Ok((length, sender))) = ready.try_io(|socket| sys::receive(socket.get_ref(), &mut buffer))
+                else {
                     continue;
                 };
                 let known = sender.is_none_or(|uid| uid == 0 || uid == ours || Some(uid) == owner.map(|owner| owner.0));
@@ -65,7 +66,8 @@ impl Above {
         // A manager that does not listen is no reason to stop.
         if let Some(name) = bytes.strip_prefix(b"@") {
             #[cfg(target_os = "linux")]
-            if let Ok(address) = <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)
+            if let Ok(address) =
+                <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)
             {
                 let _ = self.socket.send_to_addr(message.as_bytes(), &address);
             }

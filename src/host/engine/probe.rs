@@ -20,7 +20,12 @@ pub(super) fn words_for(probe: &Probe) -> String {
 }
 
 /// Asks once. An error says what came back instead.
-pub(super) async fn ask(probe: &Probe, timeout: Duration, commands: &Commands, setting: &Setting) -> Result<(), String> {
+pub(super) async fn ask(
+    probe: &Probe,
+    timeout: Duration,
+    commands: &Commands,
+    setting: &Setting,
+) -> Result<(), String> {
     let asked = async {
         match probe {
             Probe::Tcp(address) => {
@@ -33,7 +38,11 @@ pub(super) async fn ask(probe: &Probe, timeout: Duration, commands: &Commands, s
             }
             Probe::Exec(argv) => commands.run(argv, setting, timeout).await,
             Probe::File(path) => {
-                if path.exists() { Ok(()) } else { Err(format!("`{}` does not exist", path.display())) }
+                if path.exists() {
+                    Ok(())
+                } else {
+                    Err(format!("`{}` does not exist", path.display()))
+                }
             }
         }
     };
@@ -77,7 +86,9 @@ fn split(url: &str) -> Result<(String, String, String), String> {
     let (host, path) = rest.split_at(end);
     let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
     let has_port = host.rsplit_once(':').is_some_and(|(before, port)| {
-        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) && (!before.contains(':') || before.ends_with(']'))
+        !port.is_empty()
+            && port.bytes().all(|byte| byte.is_ascii_digit())
+            && (!before.contains(':') || before.ends_with(']'))
     });
     let address = if has_port { host.to_owned() } else { format!("{host}:80") };
     let path = match path.chars().next() {

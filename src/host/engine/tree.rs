@@ -78,9 +78,7 @@ impl Engine {
                     .filter(|pid| sys::group_of(*pid) == Some(main.pid))
                     .collect()
             }
-            KillScope::Tree => {
-                sys::tree_of(main.pid, &unit.invocation, unit.far, &|pid| self.is_others(pid, id))
-            }
+            KillScope::Tree => sys::tree_of(main.pid, &unit.invocation, unit.far, &|pid| self.is_others(pid, id)),
         }
     }
 

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-
 use super::command::Setting;
 use super::probe;
 use super::pump::Teller;

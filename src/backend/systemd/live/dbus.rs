@@ -41,9 +41,7 @@ impl DBus {
         if self.subscribed {
             return Ok(());
         }
-        let rule = format!(
-            "type='signal',sender='{SYSTEMD}',interface='{MANAGER}',member='JobRemoved',path='{ROOT}'"
-        );
+        let rule = format!("type='signal',sender='{SYSTEMD}',interface='{MANAGER}',member='JobRemoved',path='{ROOT}'");
         let calls = [
             call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", &rule)?,
             manager("Subscribe", &())?,
@@ -176,7 +174,8 @@ pub(super) fn version_number(text: &str) -> Option<u32> {
 
 impl Link for DBus {
     fn version(&mut self) -> Result<Option<u32>> {
-        let answer = self.bus.one(call(SYSTEMD, ROOT, PROPERTIES, "Get", &(MANAGER, "Version"))?, "ask systemd's version")?;
+        let answer =
+            self.bus.one(call(SYSTEMD, ROOT, PROPERTIES, "Get", &(MANAGER, "Version"))?, "ask systemd's version")?;
         let value: OwnedVariant = body(&answer)?;
         Ok(text(&value).as_deref().and_then(version_number))
     }
@@ -187,10 +186,8 @@ impl Link for DBus {
         }
         let answer = self.bus.one(manager("ListUnitsByNames", &units)?, "ask systemd for its units")?;
         let rows: Vec<Row> = body(&answer)?;
-        let mut known: HashMap<String, Listed> = rows
-            .into_iter()
-            .map(|(name, _, load, active, sub, ..)| (name, Listed { load, active, sub }))
-            .collect();
+        let mut known: HashMap<String, Listed> =
+            rows.into_iter().map(|(name, _, load, active, sub, ..)| (name, Listed { load, active, sub })).collect();
         Ok(units.iter().map(|unit| known.remove(unit).unwrap_or_default()).collect())
     }
 
@@ -236,8 +233,7 @@ impl Link for DBus {
     }
 
     fn file_states(&mut self, units: &[String]) -> Result<Vec<Option<String>>> {
-        let calls: Vec<Message> =
-            units.iter().map(|unit| manager("GetUnitFileState", unit)).collect::<Result<_>>()?;
+        let calls: Vec<Message> = units.iter().map(|unit| manager("GetUnitFileState", unit)).collect::<Result<_>>()?;
         let answers = self.bus.batch(&calls, PATIENCE)?;
         Ok(answers.iter().map(|answer| answer.as_ref().ok().and_then(|answer| body(answer).ok())).collect())
     }
@@ -299,8 +295,7 @@ impl Link for DBus {
     }
 
     fn reset_failed(&mut self, units: &[String]) -> Result<()> {
-        let calls: Vec<Message> =
-            units.iter().map(|unit| manager("ResetFailedUnit", unit)).collect::<Result<_>>()?;
+        let calls: Vec<Message> = units.iter().map(|unit| manager("ResetFailedUnit", unit)).collect::<Result<_>>()?;
         for answer in self.bus.batch(&calls, PATIENCE)? {
             if let Err(refusal) = answer
                 && !refusal.name.ends_with("NoSuchUnit")

@@ -145,7 +145,8 @@ fn read(ids: &[String], scope: Scope, query: &LogQuery, give: &mut dyn FnMut(Ent
                 command.arg(format!("--lines={lines}"));
             }
             run(command, scope, &mut |entry| {
-                let wanted = in_time(&entry) && grep.as_ref().is_none_or(|text| entry.line.message.contains(text.as_str()));
+                let wanted =
+                    in_time(&entry) && grep.as_ref().is_none_or(|text| entry.line.message.contains(text.as_str()));
                 if wanted { give(entry) } else { ControlFlow::Continue(()) }
             })
         }
@@ -237,7 +238,8 @@ fn finish(mut child: Child, scope: Scope, stopped: bool) -> Result<()> {
         let _ = stderr.read_to_string(&mut words);
     }
     let status = child.wait().map_err(|error| Error::io("wait for journalctl", &error))?;
-    let blind = ["insufficient permissions", "not seeing messages from other users", "No journal files were opened due to"];
+    let blind =
+        ["insufficient permissions", "not seeing messages from other users", "No journal files were opened due to"];
     if !stopped && scope == Scope::System && blind.iter().any(|sign| words.contains(sign)) {
         return Err(Error::not_permitted("you may not read the system's journal")
             .hint("run it as root, or be in the group `systemd-journal`"));
@@ -273,7 +275,8 @@ fn message(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(bytes) => {
-            let bytes: Vec<u8> = bytes.iter().filter_map(|byte| byte.as_u64().and_then(|b| u8::try_from(b).ok())).collect();
+            let bytes: Vec<u8> =
+                bytes.iter().filter_map(|byte| byte.as_u64().and_then(|b| u8::try_from(b).ok())).collect();
             String::from_utf8_lossy(&bytes).into_owned()
         }
         _ => String::new(),
@@ -296,7 +299,8 @@ mod tests {
 
     #[test]
     fn the_managers_words_and_raw_bytes() {
-        let line = br#"{"__REALTIME_TIMESTAMP":"1","_SYSTEMD_UNIT":"init.scope","UNIT":"web.service","MESSAGE":[27,91,255]}"#;
+        let line =
+            br#"{"__REALTIME_TIMESTAMP":"1","_SYSTEMD_UNIT":"init.scope","UNIT":"web.service","MESSAGE":[27,91,255]}"#;
         let entry = entry(line).unwrap();
         assert_eq!(entry.line.unit, "web");
         assert_eq!(entry.line.stream, Stream::Manager);

@@ -31,7 +31,8 @@ pub(super) fn set(on: bool) -> Result<()> {
     let done = match Bus::open(&super::system_socket()) {
         Ok(mut bus) => {
             let body = (machine::euid(), on, false);
-            let asked = call(LOGIND, "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "SetUserLinger", &body)?;
+            let asked =
+                call(LOGIND, "/org/freedesktop/login1", "org.freedesktop.login1.Manager", "SetUserLinger", &body)?;
             match bus.batch(&[asked], PATIENCE)?.pop() {
                 Some(Ok(_)) => Ok(()),
                 Some(Err(refusal)) => Err(refusal.error(&tried)),
@@ -43,7 +44,8 @@ pub(super) fn set(on: bool) -> Result<()> {
     done.map_err(|error| {
         if error.exit() == Exit::NotPermitted {
             let name = user_name().unwrap_or_else(|| "NAME".to_owned());
-            Error::not_permitted(error.to_string()).hint(format!("have an administrator run `loginctl {word}-linger {name}`"))
+            Error::not_permitted(error.to_string())
+                .hint(format!("have an administrator run `loginctl {word}-linger {name}`"))
         } else {
             error
         }

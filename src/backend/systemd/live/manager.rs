@@ -57,7 +57,8 @@ impl Manager for Systemd {
     fn observe(&mut self, units: &[Service]) -> Result<Vec<UnitState>> {
         let services: Vec<String> = units.iter().map(|unit| names::unit(&unit.id(), "service")).collect();
         let timers: Vec<String> = units.iter().map(timer_of).collect();
-        let asked: Vec<String> = services.iter().chain(timers.iter().filter(|name| !name.is_empty())).cloned().collect();
+        let asked: Vec<String> =
+            services.iter().chain(timers.iter().filter(|name| !name.is_empty())).cloned().collect();
         let mut listed = self.link.list(&asked)?;
         let timer_rows = listed.split_off(services.len());
         let loaded: Vec<usize> = (0..units.len()).filter(|at| listed[*at].is_loaded()).collect();

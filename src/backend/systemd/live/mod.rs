@@ -44,7 +44,10 @@ pub(super) fn detect(scope: Scope) -> Detection {
             return found(format!("`{}` exists: your own systemd runs", socket.display()));
         }
     }
-    missing(format!("no systemd of your own runs: there is neither `bus` nor `systemd/private` in `{}`", folder.display()))
+    missing(format!(
+        "no systemd of your own runs: there is neither `bus` nor `systemd/private` in `{}`",
+        folder.display()
+    ))
 }
 
 /// Its version.
@@ -107,7 +110,9 @@ fn no_user_manager(folder: &Path, error: &Error) -> Error {
 fn runtime_dir() -> PathBuf {
     let own = PathBuf::from(format!("/run/user/{}", machine::euid()));
     match crate::system::env("XDG_RUNTIME_DIR").map(PathBuf::from) {
-        Some(folder) if folder.is_absolute() && !(folder != own && folder.starts_with("/run/user") && own.exists()) => folder,
+        Some(folder) if folder.is_absolute() && !(folder != own && folder.starts_with("/run/user") && own.exists()) => {
+            folder
+        }
         _ => own,
     }
 }
@@ -115,8 +120,9 @@ fn runtime_dir() -> PathBuf {
 /// The system bus; its address is overridden as D-Bus programs have it.
 fn system_socket() -> PathBuf {
     let address = crate::system::env("DBUS_SYSTEM_BUS_ADDRESS");
-    let path = address.as_deref().and_then(|address| address.strip_prefix("unix:path=")).map(|path| {
-        path.split([',', ';']).next().unwrap_or(path)
-    });
+    let path = address
+        .as_deref()
+        .and_then(|address| address.strip_prefix("unix:path="))
+        .map(|path| path.split([',', ';']).next().unwrap_or(path));
     PathBuf::from(path.unwrap_or("/run/dbus/system_bus_socket"))
 }

@@ -33,7 +33,8 @@ pub(super) fn state(service: &Service, facts: &Facts, timer: Option<&Facts>) -> 
 fn gave_up(service: &Service, facts: &Facts) -> bool {
     let restarts = matches!(service.restart.policy, RestartPolicy::Always | RestartPolicy::OnFailure);
     let limit = service.restart.limit.map(|limit| u64::from(limit.count));
-    facts.result == "start-limit-hit" || (restarts && limit.is_some_and(|limit| facts.restarts.is_some_and(|n| n > limit)))
+    facts.result == "start-limit-hit"
+        || (restarts && limit.is_some_and(|limit| facts.restarts.is_some_and(|n| n > limit)))
 }
 
 /// What somebody wanted last, as far as the state tells: systemd keeps no intent beyond it.
@@ -193,7 +194,10 @@ mod tests {
         let mut f = facts("failed", "failed", "exit-code");
         (f.exit_code, f.exit_status, f.exit_time) = (1, 203, Some(1));
         let exit = last_exit(&f).unwrap();
-        assert_eq!((exit.code, exit.reason.as_str()), (Some(203), "exited with code 203: systemd could not execute the program"));
+        assert_eq!(
+            (exit.code, exit.reason.as_str()),
+            (Some(203), "exited with code 203: systemd could not execute the program")
+        );
         let mut f = facts("failed", "failed", "timeout");
         (f.exit_code, f.exit_status, f.exit_time) = (2, 9, Some(1));
         let exit = last_exit(&f).unwrap();

@@ -78,7 +78,10 @@ fn complaint(ended: &Ended, tried: &str) -> Error {
     let words = String::from_utf8_lossy(&ended.stderr);
     let words = words.trim();
     let message = format!("cannot {tried}: {}", if words.is_empty() { "systemctl did not say why" } else { words });
-    if words.contains("authentication required") || words.contains("Access denied") || words.contains("Permission denied") {
+    if words.contains("authentication required")
+        || words.contains("Access denied")
+        || words.contains("Permission denied")
+    {
         return Error::not_permitted(message)
             .hint("run it as root (`sudo daemonctl ...`), or use your own manager with `--user`");
     }
@@ -134,9 +137,9 @@ fn facts(block: &HashMap<String, String>) -> Facts {
         cgroup: get("ControlGroup").map(str::to_owned),
         invocation: get("InvocationID").map(str::to_owned),
         status_text: get("StatusText").map(str::to_owned),
-        next_elapse: get("NextElapseUSecRealtime").and_then(time).or_else(|| {
-            get("NextElapseUSecMonotonic").and_then(span).and_then(super::clock::wall_of_monotonic)
-        }),
+        next_elapse: get("NextElapseUSecRealtime")
+            .and_then(time)
+            .or_else(|| get("NextElapseUSecMonotonic").and_then(span).and_then(super::clock::wall_of_monotonic)),
         last_trigger: get("LastTriggerUSec").and_then(time),
     }
 }
@@ -157,7 +160,11 @@ impl Link for Systemctl {
     }
 
     fn holds(&mut self, patterns: &[String]) -> Result<bool> {
-        let shown = self.command().args(["list-units", "--all", "--full", "--plain", "--no-legend", "--"]).args(patterns).check()?;
+        let shown = self
+            .command()
+            .args(["list-units", "--all", "--full", "--plain", "--no-legend", "--"])
+            .args(patterns)
+            .check()?;
         // UNIT LOAD ACTIVE SUB DESCRIPTION
         Ok(shown.text().lines().any(|line| line.split_whitespace().nth(1).is_some_and(|load| load != "not-found")))
     }
@@ -193,7 +200,10 @@ impl Link for Systemctl {
             let limit = match (wait.slice(), wait.until) {
                 (Err(error), _) => {
                     for at in ours {
-                        ends[at] = Some(Err(Error::new(error.exit(), format!("cannot {} `{}`: {error}", verb.name(), jobs[at].1))));
+                        ends[at] = Some(Err(Error::new(
+                            error.exit(),
+                            format!("cannot {} `{}`: {error}", verb.name(), jobs[at].1),
+                        )));
                     }
                     continue;
                 }
@@ -212,7 +222,11 @@ impl Link for Systemctl {
                     Ok(ended) => {
                         let error = complaint(ended, &format!("{} `{}`", verb.name(), jobs[at].1));
                         // Of several units systemctl does not say which failed; their states will tell.
-                        if error.exit() == crate::exit::Exit::NotPermitted { Err(error) } else { Ok("failed".to_owned()) }
+                        if error.exit() == crate::exit::Exit::NotPermitted {
+                            Err(error)
+                        } else {
+                            Ok("failed".to_owned())
+                        }
                     }
                     Err(error) => Err(Error::new(error.exit(), error.to_string())),
                 });

@@ -142,7 +142,8 @@ fn run(
             Some(Err(error)) => Err(explained(systemd, unit, &services[at], error)),
             Some(Ok(end)) => {
                 let armed = is_task(unit) && end == "done";
-                let up = after[at].active == "active" || (unit.kind != Kind::Service && end == "done" && after[at].active == "inactive");
+                let up = after[at].active == "active"
+                    || (unit.kind != Kind::Service && end == "done" && after[at].active == "inactive");
                 if (armed || up) && !restarted.contains(&at) {
                     Ok(effect)
                 } else {
@@ -185,7 +186,12 @@ fn quick_restarts(
     }
     let names: Vec<String> = quick.iter().map(|at| services[*at].clone()).collect();
     let facts = systemd.link.facts(&names, Ask::Restarts)?;
-    Ok(quick.into_iter().zip(facts).filter(|(_, facts)| facts.restarts.is_some_and(|n| n > 0)).map(|(at, _)| at).collect())
+    Ok(quick
+        .into_iter()
+        .zip(facts)
+        .filter(|(_, facts)| facts.restarts.is_some_and(|n| n > 0))
+        .map(|(at, _)| at)
+        .collect())
 }
 
 /// Why a unit is not up, with the last it said.
@@ -231,7 +237,9 @@ fn with_last_lines(systemd: &Systemd, error: Error, unit: &Service, service: &st
     if lines.is_empty() {
         return error.hint(format!("`daemonctl logs {}` shows more", unit.id()));
     }
-    error.detail(format!("its last lines:\n{}", lines.join("\n"))).hint(format!("`daemonctl logs {}` shows more", unit.id()))
+    error
+        .detail(format!("its last lines:\n{}", lines.join("\n")))
+        .hint(format!("`daemonctl logs {}` shows more", unit.id()))
 }
 
 fn human(time: Duration) -> String {
@@ -259,8 +267,12 @@ pub(super) fn stop(
         systemd.link.facts(&services, Ask::Cgroup)?.into_iter().map(|facts| facts.cgroup).collect();
     let ends = systemd.link.jobs(&jobs, &mut wait(deadline, progress))?;
     let after = systemd.link.list(&services)?;
-    let failed: Vec<String> =
-        services.iter().zip(&after).filter(|(_, listed)| listed.active == "failed").map(|(name, _)| name.clone()).collect();
+    let failed: Vec<String> = services
+        .iter()
+        .zip(&after)
+        .filter(|(_, listed)| listed.active == "failed")
+        .map(|(name, _)| name.clone())
+        .collect();
     // It is down because somebody wanted that, however it took it.
     systemd.link.reset_failed(&failed)?;
     let mut results = Vec::with_capacity(units.len());
@@ -318,7 +330,11 @@ pub(super) fn reload(
         let result = match end {
             Ok(end) if end == "done" && up => Ok(Effect::Reloaded),
             Ok(end) => {
-                let why = if up { format!("its reload action failed ({end}), and it runs on") } else { format!("it is {} after it", state::raw(&facts)) };
+                let why = if up {
+                    format!("its reload action failed ({end}), and it runs on")
+                } else {
+                    format!("it is {} after it", state::raw(&facts))
+                };
                 let error = Error::failed(format!("`{}` was not reloaded: {why}", unit.id()));
                 Err(with_last_lines(systemd, error, unit, &service, &facts))
             }

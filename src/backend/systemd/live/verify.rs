@@ -63,7 +63,13 @@ pub(super) fn verify(files: &[Artifact], target: &Target) -> Result<()> {
     if target.scope == Scope::User {
         command = command.arg("--user").env("XDG_RUNTIME_DIR", super::runtime_dir());
     }
-    let ended = match command.env("SYSTEMD_LOG_LEVEL", "warning").env("SYSTEMD_COLORS", "0").env("LC_ALL", "C").args(&paths).run() {
+    let ended = match command
+        .env("SYSTEMD_LOG_LEVEL", "warning")
+        .env("SYSTEMD_COLORS", "0")
+        .env("LC_ALL", "C")
+        .args(&paths)
+        .run()
+    {
         Ok(ended) => ended,
         // A systemd without its tools: the manager will have its say when the unit is started.
         Err(_) if !on_path("systemd-analyze") => return Ok(()),
@@ -95,15 +101,12 @@ fn complaints(words: &str, stage: &Path, names: &[String], host: &Path) -> Vec<S
                 if after.is_empty() { line.contains(name.as_str()) } else { line.contains(&format!("{before}@")) }
             })
     };
-    words
-        .lines()
-        .filter(|line| ours(line) && !line.contains(&host))
-        .map(|line| line.replace(&stage, ""))
-        .collect()
+    words.lines().filter(|line| ours(line) && !line.contains(&host)).map(|line| line.replace(&stage, "")).collect()
 }
 
 fn on_path(program: &str) -> bool {
-    crate::system::env("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+    crate::system::env("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 #[cfg(test)]

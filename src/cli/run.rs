@@ -1,0 +1,51 @@
+//! `daemonctl run MANIFEST`: the services in the foreground, with nothing installed.
+
+use std::path::PathBuf;
+
+use super::Context;
+use super::views::{Text, said};
+use crate::backend::{BackendKind, Target};
+use crate::error::Result;
+use crate::facts::Facts;
+use crate::report::Report;
+use crate::service::Service;
+use crate::{host, install, prepare, system};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The manifest; - for standard input
+    #[arg(value_name = "MANIFEST")]
+    manifest: PathBuf,
+    /// Only these services (and nothing that they depend on)
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// Runs until every service has ended, or Ctrl-C stops them.
+pub fn run(args: &Args, context: &Context) -> Result<Report> {
+    let session = context.session()?;
+    let read = prepare::read(&args.manifest)?;
+    let target: Target = session.target(BackendKind::Embedded)?;
+    let facts = system::machine::Local::new(target.scope);
+    let prepared: install::Prepared = prepare::prepare(&read, target, &facts as &dyn Facts)?;
+    let wanted = |service: &Service| args.names.is_empty() || args.names.contains(&service.name);
+    let services: Vec<Service> = prepared
+        .services
+        .iter()
+        .map(|(service, _)| service)
+        .filter(|service| wanted(service))
+        .flat_map(Service::units)
+        .collect();
+    if let Some(missing) =
+        args.names.iter().find(|name| !prepared.services.iter().any(|(service, _)| service.name == **name))
+    {
+        return Err(crate::Error::new(
+            crate::Exit::Usage,
+            format!("`{}` has no service `{missing}`", args.manifest.display()),
+        ));
+    }
+    let exit = host::run_foreground(services, &prepared.target.layout)?;
+    let nothing: Text = said(String::new(), serde_json::json!({ "exit": exit }));
+    Ok(Report::done(nothing).with_exit(exit))
+}

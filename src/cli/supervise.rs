@@ -1,0 +1,43 @@
+//! `daemonctl supervise`: daemonctl's own supervisor, in the foreground or in the background.
+
+use serde_json::json;
+
+use super::{Context, views};
+use crate::error::Result;
+use crate::host::{self, Supervise};
+use crate::report::Report;
+use crate::system::{host_binary, machine};
+
+/// Arguments.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Go to the background, and return when it answers (a crontab's `@reboot daemonctl supervise --detach`)
+    #[arg(long, conflicts_with = "stop")]
+    detach: bool,
+    /// End the supervisor that runs, with all its services
+    #[arg(long)]
+    stop: bool,
+    /// Started by a command that needs it
+    #[arg(long, hide = true)]
+    on_demand: bool,
+}
+
+/// Supervises until it is told to end.
+pub fn run(args: &Args, context: &Context) -> Result<Report> {
+    let scope = context.globals.scope().unwrap_or_else(machine::default_scope);
+    let layout = machine::layout(scope, None)?;
+    if args.stop {
+        let ended = host::shut_down(&layout)?;
+        let text = if ended { "the supervisor and its services have ended\n" } else { "no supervisor runs\n" };
+        let text = if context.style.quiet { "" } else { text };
+        return Ok(Report::done(views::said(text.to_owned(), json!({ "stopped": ended }))));
+    }
+    if args.detach {
+        machine::make_state_folders(&layout)?;
+        host::ensure(&layout, &host_binary::ensure(&layout)?)?;
+        return Ok(Report::done(views::said(String::new(), json!({ "running": true }))));
+    }
+    let how = if args.on_demand { Supervise::OnDemand } else { Supervise::Foreground };
+    let exit = host::supervise(&layout, how)?;
+    Ok(Report::done(views::said(String::new(), json!({ "exit": exit }))).with_exit(exit))
+}
