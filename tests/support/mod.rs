@@ -8,7 +8,7 @@
 //! ```
 //! In manifests and arguments `{p}` is a prefix that is the test's own, `{child}` the test child, `{dir}` the test's
 //! folder. Whatever a test installs is uninstalled when it ends, however it ends.
-#![allow(dead_code, reason = "each test target uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test target uses its part")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
