@@ -138,13 +138,13 @@ fn fill(facts: &mut Facts, name: &str, value: &Variant<'_>) {
         "ExecMainCode" => facts.exit_code = small(value),
         "ExecMainStatus" => facts.exit_status = small(value),
         "ExecMainExitTimestamp" => facts.exit_time = time(value),
+        "ExecMainStartTimestamp" => facts.started = time(value),
         "StateChangeTimestamp" => facts.changed = time(value),
         "NRestarts" => facts.restarts = number(value),
         "RestartUSec" => facts.restart_delay = facts.restart_delay.or_else(|| number(value)),
         "RestartUSecNext" => facts.restart_delay = time(value).or(facts.restart_delay),
         "ControlGroup" => facts.cgroup = text(value),
         "StatusText" => facts.status_text = text(value),
-        "InvocationID" => facts.invocation = id(value),
         "NextElapseUSecRealtime" => facts.next_elapse = time(value).or(facts.next_elapse),
         "NextElapseUSecMonotonic" => {
             facts.next_elapse = facts.next_elapse.or_else(|| time(value).and_then(super::clock::wall_of_monotonic));
@@ -152,17 +152,6 @@ fn fill(facts: &mut Facts, name: &str, value: &Variant<'_>) {
         "LastTriggerUSec" => facts.last_trigger = time(value),
         _ => {}
     }
-}
-
-/// An invocation's 16 bytes as the journal writes them.
-fn id(value: &Variant<'_>) -> Option<String> {
-    use std::fmt::Write;
-    let Variant::Array(bytes) = value else { return None };
-    let mut text = String::new();
-    for byte in bytes.iter() {
-        let _ = write!(text, "{:02x}", number(byte)?);
-    }
-    (!text.is_empty() && text.bytes().any(|b| b != b'0')).then_some(text)
 }
 
 /// `252 (252.39-1~deb12u2)`, `v256.1`.
@@ -276,18 +265,15 @@ impl Link for DBus {
                     break;
                 }
             };
-            match self.bus.signal(slice)? {
-                Some(signal) => {
-                    if signal.header().member().is_some_and(|member| member.as_str() == "JobRemoved") {
-                        let (_, job, _, result): (u32, OwnedObjectPath, String, String) = body(&signal)?;
-                        for at in pending.remove(&job).unwrap_or_default() {
-                            ends[at] = Some(Ok(result.clone()));
-                        }
-                    }
-                }
-                None => {
-                    let (verb, unit) = &jobs[first];
-                    wait.progress.waiting(unit, &format!("waiting for systemd to {} it", verb.name()));
+            let Some(signal) = self.bus.signal(slice)? else {
+                let (verb, unit) = &jobs[first];
+                wait.progress.waiting(unit, &format!("waiting for systemd to {} it", verb.name()));
+                continue;
+            };
+            if signal.header().member().is_some_and(|member| member.as_str() == "JobRemoved") {
+                let (_, job, _, result): (u32, OwnedObjectPath, String, String) = body(&signal)?;
+                for at in pending.remove(&job).unwrap_or_default() {
+                    ends[at] = Some(Ok(result.clone()));
                 }
             }
         }

@@ -59,28 +59,32 @@ pub(super) fn logs(units: &[Service], scope: Scope, query: &LogQuery, sink: &mut
             return Ok(());
         }
     }
+    // journalctl would just say nothing, now and for ever.
+    if last.is_none() && scope == Scope::System && !may_read() {
+        return Err(not_permitted());
+    }
     if !query.follow || sink.idle().is_break() {
         return Ok(());
     }
     follow(&ids, scope, query, last.as_deref(), sink)
 }
 
-/// The last lines that a unit wrote, in its present or last run.
-pub(super) fn last_lines(service: &str, scope: Scope, invocation: Option<&str>, count: usize) -> Vec<String> {
+/// The last lines that a unit wrote since `started` (microseconds since 1970); where it wrote none, what the manager said of
+/// it. The invocation's identity would tell runs apart better, but journald can't find it for a process that has gone.
+pub(super) fn last_lines(service: &str, scope: Scope, started: Option<u64>, count: usize) -> Vec<String> {
     if scope == Scope::System {
         // What a program wrote just before it ended may still be on its way through journald.
         let _ = crate::system::commands::Command::new("journalctl").args(["--sync"]).run();
     }
     let Some(id) = names::id(service) else { return Vec::new() };
     let mut command = command(&[id.to_owned()], scope);
-    if let (Some(invocation), Scope::System) = (invocation, scope) {
-        command = journalctl();
-        command.arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
-    }
     command.arg(format!("--lines={}", count * 4));
-    let mut lines = VecDeque::new();
+    let started = started.and_then(|micros| jiff::Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok());
+    let (mut own, mut about) = (VecDeque::new(), VecDeque::new());
+    // Without a journal there is nothing to add to the failure itself.
     let _ = run(command, scope, &mut |entry| {
-        if entry.line.stream != Stream::Manager {
+        let lines = if entry.line.stream == Stream::Manager { &mut about } else { &mut own };
+        if started.is_none_or(|started| entry.line.time.is_none_or(|time| time >= started)) {
             lines.push_back(entry.line.message);
         }
         if lines.len() > count {
@@ -88,7 +92,7 @@ pub(super) fn last_lines(service: &str, scope: Scope, invocation: Option<&str>, 
         }
         ControlFlow::Continue(())
     });
-    lines.into()
+    if own.is_empty() { about.into() } else { own.into() }
 }
 
 fn journalctl() -> Command {
@@ -238,11 +242,8 @@ fn finish(mut child: Child, scope: Scope, stopped: bool) -> Result<()> {
         let _ = stderr.read_to_string(&mut words);
     }
     let status = child.wait().map_err(|error| Error::io("wait for journalctl", &error))?;
-    let blind =
-        ["insufficient permissions", "not seeing messages from other users", "No journal files were opened due to"];
-    if !stopped && scope == Scope::System && blind.iter().any(|sign| words.contains(sign)) {
-        return Err(Error::not_permitted("you may not read the system's journal")
-            .hint("run it as root, or be in the group `systemd-journal`"));
+    if !stopped && scope == Scope::System && words.contains("insufficient permissions") {
+        return Err(not_permitted());
     }
     // A Ctrl-C ends us both.
     let by_signal = std::os::unix::process::ExitStatusExt::signal(&status).is_some();
@@ -250,6 +251,19 @@ fn finish(mut child: Child, scope: Scope, stopped: bool) -> Result<()> {
         return Ok(());
     }
     Err(Error::failed(format!("journalctl failed: {}", words.trim())))
+}
+
+fn not_permitted() -> Error {
+    Error::not_permitted("you may not read the system's journal").hint("run it as root, or be in the group `systemd-journal`")
+}
+
+/// Whether the journal of the system's services can be opened. journalctl keeps quiet about it when it writes JSON.
+fn may_read() -> bool {
+    let machine = std::fs::read_to_string("/etc/machine-id").unwrap_or_default();
+    !["/var/log/journal", "/run/log/journal"].iter().any(|folder| {
+        let file = std::path::Path::new(folder).join(machine.trim()).join("system.journal");
+        std::fs::File::open(file).is_err_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied)
+    })
 }
 
 fn entry(line: &[u8]) -> Option<Entry> {

@@ -62,12 +62,13 @@ pub(super) struct Facts {
     pub(super) exit_status: i32,
     /// Microseconds since 1970, as the other times here.
     pub(super) exit_time: Option<u64>,
+    /// When the main process of the present or last run was started.
+    pub(super) started: Option<u64>,
     pub(super) changed: Option<u64>,
     pub(super) restarts: Option<u64>,
     /// Microseconds.
     pub(super) restart_delay: Option<u64>,
     pub(super) cgroup: Option<String>,
-    pub(super) invocation: Option<String>,
     pub(super) status_text: Option<String>,
     /// Of a timer.
     pub(super) next_elapse: Option<u64>,

@@ -118,7 +118,9 @@ fn one(unit: &Service, facts: &Facts, timer: Option<&Facts>, enabled: bool, scop
     status.pid = facts.main_pid;
     status.uptime = uptime;
     status.since = facts.changed.or_else(|| uptime.and_then(|uptime| clock.ago(uptime))).and_then(rfc3339);
-    status.restarts = facts.restarts;
+    // The one that the limit refused is counted too.
+    let refused = u64::from(state == State::GaveUp);
+    status.restarts = facts.restarts.map(|restarts| restarts.saturating_sub(refused));
     if state == State::Backoff {
         let next = facts.changed.zip(facts.restart_delay).map(|(changed, delay)| changed.saturating_add(delay));
         status.next_retry = next.and_then(rfc3339);

@@ -131,11 +131,11 @@ fn facts(block: &HashMap<String, String>) -> Facts {
         exit_code: small("ExecMainCode"),
         exit_status: small("ExecMainStatus"),
         exit_time: get("ExecMainExitTimestamp").and_then(time),
+        started: get("ExecMainStartTimestamp").and_then(time),
         changed: get("StateChangeTimestamp").and_then(time),
         restarts: get("NRestarts").and_then(|n| n.parse().ok()),
         restart_delay: get("RestartUSec").and_then(span),
         cgroup: get("ControlGroup").map(str::to_owned),
-        invocation: get("InvocationID").map(str::to_owned),
         status_text: get("StatusText").map(str::to_owned),
         next_elapse: get("NextElapseUSecRealtime")
             .and_then(time)
@@ -146,7 +146,7 @@ fn facts(block: &HashMap<String, String>) -> Facts {
 
 const STATES: &str = "Id,LoadState,ActiveState,SubState";
 const EVERYTHING: &str = "Id,LoadState,ActiveState,SubState,FragmentPath,Result,MainPID,ExecMainCode,ExecMainStatus,\
-                          ExecMainExitTimestamp,StateChangeTimestamp,NRestarts,RestartUSec,ControlGroup,InvocationID,\
+                          ExecMainStartTimestamp,ExecMainExitTimestamp,StateChangeTimestamp,NRestarts,RestartUSec,ControlGroup,\
                           StatusText,NextElapseUSecRealtime,NextElapseUSecMonotonic,LastTriggerUSec";
 
 impl Link for Systemctl {

@@ -233,7 +233,7 @@ fn explained(systemd: &mut Systemd, unit: &Service, service: &str, error: Error)
 }
 
 fn with_last_lines(systemd: &Systemd, error: Error, unit: &Service, service: &str, facts: &Facts) -> Error {
-    let lines = journal::last_lines(service, systemd.target.scope, facts.invocation.as_deref(), LAST_LINES);
+    let lines = journal::last_lines(service, systemd.target.scope, facts.started, LAST_LINES);
     if lines.is_empty() {
         return error.hint(format!("`daemonctl logs {}` shows more", unit.id()));
     }
@@ -266,6 +266,7 @@ pub(super) fn stop(
     let cgroups: Vec<Option<String>> =
         systemd.link.facts(&services, Ask::Cgroup)?.into_iter().map(|facts| facts.cgroup).collect();
     let ends = systemd.link.jobs(&jobs, &mut wait(deadline, progress))?;
+    let mut ends: Vec<Option<JobEnd>> = ends.into_iter().map(Some).collect();
     let after = systemd.link.list(&services)?;
     let failed: Vec<String> = services
         .iter()
@@ -279,9 +280,9 @@ pub(super) fn stop(
     for (at, unit) in units.iter().enumerate() {
         let own = [services[at].clone(), timer_of(unit)];
         let ours: Vec<usize> = (0..jobs.len()).filter(|job| own.contains(&jobs[*job].1)).collect();
-        let problem = ours.iter().find_map(|job| ends[*job].as_ref().err());
+        let problem = ours.iter().find_map(|job| ends[*job].take().and_then(Result::err));
         let result = if let Some(error) = problem {
-            Err(Error::new(error.exit(), error.to_string()))
+            Err(error)
         } else if !after[at].is_down() {
             Err(Error::failed(format!("`{}` is {} ({}) after its stop", unit.id(), after[at].active, after[at].sub)))
         } else if let Some(left) = cgroups[at].as_deref().map(leftovers).filter(|left| !left.is_empty()) {
