@@ -254,7 +254,8 @@ fn finish(mut child: Child, scope: Scope, stopped: bool) -> Result<()> {
 }
 
 fn not_permitted() -> Error {
-    Error::not_permitted("you may not read the system's journal").hint("run it as root, or be in the group `systemd-journal`")
+    Error::not_permitted("you may not read the system's journal")
+        .hint("run it as root, or be in the group `systemd-journal`")
 }
 
 /// Whether the journal of the system's services can be opened. journalctl keeps quiet about it when it writes JSON.
