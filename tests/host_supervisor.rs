@@ -9,6 +9,8 @@ mod keeps_intent;
 mod kills_tree_after_grace;
 #[path = "host/listens_to_the_impolite.rs"]
 mod listens_to_the_impolite;
+#[path = "host/manages_units.rs"]
+mod manages_units;
 #[path = "host/orders_by_dependency.rs"]
 mod orders_by_dependency;
 #[path = "host/restarts_after_crash.rs"]

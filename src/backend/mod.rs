@@ -22,6 +22,7 @@ use crate::logs::LogQuery;
 use crate::report::{Effect, State, Status, Wanted};
 use crate::service::{Secret, Service};
 
+pub mod embedded;
 pub mod systemd;
 
 /// The service managers that daemonctl knows.
@@ -184,6 +185,8 @@ pub enum Body {
 pub enum SecretFormat {
     /// Lines that systemd's `EnvironmentFile=` reads.
     SystemdEnvironment,
+    /// The value and a newline, for a file of one secret.
+    Plain,
 }
 
 impl SecretFormat {
@@ -198,6 +201,10 @@ impl SecretFormat {
                             .hint("hand it over as a file: `{ credential = \"NAME\" }`"));
                     }
                     content.push_str(&crate::quote::systemd::EnvFileLine { name, value }.to_string());
+                    content.push('\n');
+                }
+                Self::Plain => {
+                    content.push_str(value);
                     content.push('\n');
                 }
             }
@@ -266,7 +273,7 @@ pub trait Backend: Sync {
 }
 
 /// Every backend, in the order in which detection asks.
-pub static ALL: &[&dyn Backend] = &[&systemd::Systemd];
+pub static ALL: &[&dyn Backend] = &[&systemd::Systemd, &embedded::Embedded];
 
 /// The backend of a kind. None: not built yet.
 #[must_use]

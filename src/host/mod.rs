@@ -15,6 +15,7 @@ pub mod control;
 #[cfg(unix)]
 pub mod engine;
 pub mod env;
+pub mod intent;
 pub mod logs;
 pub mod machine;
 pub mod state;

@@ -1,4 +1,5 @@
 //! A supervisor in a temporary folder, and what is asked of it.
+#![allow(clippy::expect_used, reason = "helpers of tests")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

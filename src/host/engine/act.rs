@@ -16,7 +16,6 @@ use crate::host::logs::writer::Writer;
 use crate::host::machine::{Action, Event, Stage};
 use crate::host::sys::{self, Launch, Output};
 use crate::host::words;
-use crate::key::Key;
 use crate::logs::Stream;
 use crate::service::{
     HealthCheck, HookAction, HookFailure, LogFile, LogFormat, Priority, ReadyWhen, ReloadAction, Secret, Service,
@@ -283,7 +282,7 @@ impl Engine {
         let service = &unit.service;
         let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
         let owner = account.groups.is_some().then_some((account.uid, account.gid));
-        let format = format_of(service);
+        let format = service.logs.format;
         let file = if files && service.logs.file.is_none() && echo == Echo::None {
             Some(LogFile::Default)
         } else {
@@ -356,17 +355,6 @@ impl Engine {
         if let Some(main) = unit.main {
             super::watch::watch_far(main, teller);
         }
-    }
-}
-
-/// What a line looks like: as the manifest says; with a time in the default file where it says nothing, so that
-/// `logs` can merge and search by time.
-pub(crate) fn format_of(service: &Service) -> LogFormat {
-    let default_file = matches!(service.logs.file, None | Some(LogFile::Default));
-    if default_file && service.logs.format == LogFormat::Raw && !service.gives(Key::LogsFormat) {
-        LogFormat::Timestamped
-    } else {
-        service.logs.format
     }
 }
 

@@ -58,6 +58,8 @@ impl Engine {
                 if let Err(error) = self.load() {
                     let _ = answer.try_send(Answer::Refused(Trouble::from(&error)));
                 }
+                // Who has the answer reads a state that agrees with it.
+                let _ = self.flush();
             }
             Ask::Start(units) => return self.open_job(Verb::Start, units, answer),
             Ask::Stop(units) => return self.open_job(Verb::Stop, units, answer),

@@ -1,20 +1,19 @@
 //! Specs, intents, and the takeover of what an earlier supervisor left running.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::unit::Unit;
 use super::{Engine, Id, Input};
 use crate::error::{Error, IoContext, Result};
+use crate::host::intent;
 use crate::host::machine::{Current, Event, State, Wanted};
 use crate::host::state::{self, Record};
 use crate::host::sys;
-use crate::layout::Layout;
 use crate::service::{Service, Start};
 use crate::system::files;
 
@@ -31,24 +30,6 @@ pub(super) fn mark(runtime: &Path) -> String {
     }) + "/"
 }
 
-/// What is wanted of a unit, on disk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Intent {
-    wanted: Wanted,
-    /// It counts for this boot; at the next one, what is enabled comes up.
-    boot: String,
-}
-
-fn intent_path(layout: &Layout, unit: &str) -> PathBuf {
-    layout.on_disk(&layout.state.join("intent").join(unit))
-}
-
-/// Whether a unit is started with the supervisor: its marker is there.
-#[must_use]
-pub(crate) fn enabled_path(layout: &Layout, unit: &str) -> PathBuf {
-    layout.state.join("enabled").join(unit)
-}
-
 impl Engine {
     /// Reads everything at the supervisor's start, and goes on where the last one was.
     pub(super) fn boot(&mut self) -> Result<()> {
@@ -58,7 +39,7 @@ impl Engine {
         for service in specs {
             let id = service.id();
             let record = records.remove(&id);
-            let wanted = self.intent(&id, &service);
+            let wanted = self.intent(&id);
             self.add(service, wanted, record);
         }
         self.after_load();
@@ -157,7 +138,7 @@ impl Engine {
                 let _ = std::fs::remove_file(&socket.path);
             }
         }
-        let _ = files::remove(&intent_path(&self.options.layout, id));
+        let _ = intent::forget(&self.options.layout, id);
         self.index_dependents();
         self.dirty = true;
     }
@@ -201,12 +182,13 @@ impl Engine {
 
     fn resume(&mut self, id: &Id) {
         let Some(unit) = self.units.get(id) else { return };
-        let (service, current) = (&unit.service, unit.state.current);
-        let wanted = self.intent(id, service);
+        let current = unit.state.current;
+        let wanted = self.intent(id);
         let fresh = unit.main.is_none() && current == Current::Stopped && unit.state.last.is_none();
         if fresh {
             if wanted == Wanted::Up {
-                if service.start == Start::Delayed {
+                let wants_it_now = intent::kept(&self.options.layout, id, &self.boot).is_some();
+                if !wants_it_now && self.enabled(id) == Some(Start::Delayed) {
                     let (id, tx) = (Rc::clone(id), self.tx.clone());
                     tokio::task::spawn_local(async move {
                         tokio::time::sleep(DELAY).await;
@@ -241,17 +223,18 @@ impl Engine {
     }
 
     /// What somebody wanted last in this boot; else what is enabled is wanted up.
-    fn intent(&self, id: &str, service: &Service) -> Wanted {
+    fn intent(&self, id: &str) -> Wanted {
+        let kept = intent::kept(&self.options.layout, id, &self.boot);
+        let enabled = || if self.enabled(id).is_some() { Wanted::Up } else { Wanted::Down };
+        kept.unwrap_or_else(enabled)
+    }
+
+    /// How a unit starts with the supervisor, if it does: the marker says so.
+    fn enabled(&self, id: &str) -> Option<Start> {
         let layout = &self.options.layout;
-        let kept = std::fs::read(intent_path(layout, id))
-            .ok()
-            .and_then(|text| serde_json::from_slice::<Intent>(&text).ok())
-            .filter(|intent| intent.boot == self.boot);
-        if let Some(intent) = kept {
-            return intent.wanted;
-        }
-        let _ = service;
-        if layout.on_disk(&enabled_path(layout, id)).exists() { Wanted::Up } else { Wanted::Down }
+        let marker = layout.on_disk(&layout.state.join("enabled").join(id));
+        let text = std::fs::read_to_string(marker).ok()?;
+        Some(if text.trim() == "delayed" { Start::Delayed } else { Start::Boot })
     }
 
     /// Keeps what somebody wants, before it is done.
@@ -259,14 +242,6 @@ impl Engine {
         if !self.options.serve {
             return Ok(());
         }
-        let path = intent_path(&self.options.layout, id);
-        let text = serde_json::to_vec(&Intent { wanted, boot: self.boot.clone() }).unwrap_or_default();
-        if std::fs::read(&path).is_ok_and(|there| there == text) {
-            return Ok(());
-        }
-        if let Some(folder) = path.parent() {
-            files::make_folders(folder, 0o700)?;
-        }
-        files::replace(&path, &text, 0o600, None)
+        intent::keep(&self.options.layout, id, wanted, &self.boot)
     }
 }

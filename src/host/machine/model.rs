@@ -132,7 +132,7 @@ impl World {
                 self.give(Event::Deadline);
             }
             6 if self.main => {
-                self.exit(if detail < 128 { Ended::Code(i32::from(detail % 80)) } else { Ended::Signal(11) })
+                self.exit(if detail < 128 { Ended::Code(i32::from(detail % 80)) } else { Ended::Signal(11) });
             }
             7 if self.main => self.rest = true,
             8 => self.owed_fails(),

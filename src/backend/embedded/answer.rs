@@ -1,0 +1,218 @@
+//! What the supervisor makes of each key. Pure.
+
+use std::borrow::Cow;
+
+use crate::backend::{Answer, Target};
+use crate::key::Key;
+use crate::layout::Scope;
+use crate::service::{
+    Archive, Dependency, HealthCheck, Hook, HookAction, Kind, Probe, Profile, ReadyWhen, ReloadAction, Secret, Service,
+    StopSignal,
+};
+
+fn native(by: impl Into<Cow<'static, str>>) -> Answer {
+    Answer::Native(by.into())
+}
+
+fn refused(why: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Answer {
+    Answer::Refused { why: why.into(), remedy: remedy.into() }
+}
+
+/// Refused for this service if `is` holds of it; in general it is met.
+fn unless(
+    service: Option<&Service>,
+    is: impl Fn(&Service) -> bool,
+    otherwise: &'static str,
+    why: &'static str,
+    remedy: &'static str,
+) -> Answer {
+    if service.is_some_and(is) { refused(why, remedy) } else { native(otherwise) }
+}
+
+pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> Answer {
+    match key {
+        Key::Description | Key::Documentation => native("kept in the spec"),
+        Key::DisplayName => native("nothing: a name for Windows and launchd tools"),
+        Key::Label => native("nothing: launchd's name for the service"),
+        Key::Exec => native("started by the supervisor, in a session of its own"),
+        Key::WorkingDir => native("chdir before the program runs"),
+        Key::User | Key::Group if target.scope == Scope::User => refused(
+            "a user's supervisor cannot change to another account",
+            "leave it out, or install for the machine with `--system`",
+        ),
+        Key::User | Key::Group => native("setuid, setgid and the account's supplementary groups"),
+        Key::Umask => native("umask"),
+        Key::Env | Key::EnvFile => native("the environment, which holds nothing else but a documented base"),
+        Key::Start => native("a marker that the supervisor reads at its start"),
+        Key::Instances => native("one unit an instance"),
+        Key::Host => native("nothing: everything runs under the supervisor here"),
+        Key::Type => unless(
+            service,
+            |s| s.kind == Kind::Task,
+            "run by the supervisor",
+            "the supervisor has no schedules yet",
+            "use `type = \"oneshot\"` and start it from cron, or use the systemd backend",
+        ),
+        Key::After => dependencies(service.map(|s| &s.after)),
+        Key::Requires => dependencies(service.map(|s| &s.requires)),
+        Key::Wants => dependencies(service.map(|s| &s.wants)),
+        Key::WaitFor => unless(
+            service,
+            |s| s.wait_for.iter().any(|wait| is_https(&wait.probe)),
+            "asked before each start",
+            HTTPS,
+            HTTPS_REMEDY,
+        ),
+        Key::ReadyNotify => native("a NOTIFY_SOCKET of the unit's own"),
+        Key::ReadyTcp | Key::ReadyExec | Key::ReadyFile => native("asked until it answers"),
+        Key::ReadyLog => native("looked for in the captured output"),
+        Key::ReadyHttp => unless(
+            service,
+            |s| matches!(s.ready.as_ref().map(|ready| &ready.when), Some(ReadyWhen::Probe(probe)) if is_https(probe)),
+            "asked until it answers",
+            HTTPS,
+            HTTPS_REMEDY,
+        ),
+        Key::ReadyDelay | Key::ReadyTimeout => native("a timer"),
+        Key::HealthHttp => unless(
+            service,
+            |s| matches!(s.health.as_ref().map(|health| &health.check), Some(HealthCheck::Probe(probe)) if is_https(probe)),
+            "asked by the supervisor",
+            HTTPS,
+            HTTPS_REMEDY,
+        ),
+        Key::HealthTcp
+        | Key::HealthExec
+        | Key::HealthHeartbeat
+        | Key::HealthInterval
+        | Key::HealthTimeout
+        | Key::HealthFailures
+        | Key::HealthSuccesses
+        | Key::HealthStartPeriod
+        | Key::HealthAction => native("asked by the supervisor"),
+        Key::RestartPolicy
+        | Key::RestartDelay
+        | Key::RestartFactor
+        | Key::RestartMaxDelay
+        | Key::RestartJitter
+        | Key::RestartLimit
+        | Key::RestartResetAfter
+        | Key::RestartSuccessCodes
+        | Key::RestartPreventCodes => native("the supervisor's restart policy"),
+        Key::StopCommand => native("run before the signal"),
+        Key::StopSignal => unless(
+            service,
+            |s| !matches!(s.stop.signal, StopSignal::Signal(_)),
+            "sent to the main process, then to what it leaves behind",
+            "Ctrl-C, Ctrl-Break and closing windows are Windows' ways",
+            "name a Unix signal, and put the other below `[service.NAME.on.windows]`",
+        ),
+        Key::StopTimeout => native("then SIGKILL"),
+        Key::StopKill => native("found by descent, session and a mark in the environment"),
+        Key::ReloadSignal | Key::ReloadCommand | Key::ReloadCheck => native("done by the supervisor"),
+        Key::ReloadHttp => unless(
+            service,
+            |s| {
+                let action = s.reload.as_ref().map(|reload| &reload.action);
+                matches!(action, Some(ReloadAction::Http(url)) if !url.starts_with("http://"))
+            },
+            "a POST request by the supervisor",
+            HTTPS,
+            HTTPS_REMEDY,
+        ),
+        Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce => refused(
+            "the supervisor does not watch files yet",
+            "remove the `watch` table and run `daemonctl reload` after a change, or use the systemd backend",
+        ),
+        Key::LogsTo => native("the given files, or the supervisor's own folder where none is given"),
+        Key::LogsFile | Key::LogsStdout | Key::LogsStderr => native("written by the supervisor"),
+        Key::LogsFormat => native("written so by the supervisor; in its own files each line has its time by default"),
+        Key::LogsMaxSize | Key::LogsMaxAge | Key::LogsKeep | Key::LogsTotal | Key::LogsCompress => {
+            native("rotated by the supervisor")
+        }
+        Key::LogsArchive => unless(
+            service,
+            |s| matches!(s.logs.archive, Some(Archive::Command(_))),
+            "rotated files move there",
+            "the supervisor runs no command for rotated files yet",
+            "give a folder, and work on its files from cron",
+        ),
+        Key::LimitsMemory | Key::LimitsCpu | Key::LimitsTasks => refused(
+            "the supervisor sets no cgroup limits yet",
+            "remove it, or use the systemd backend",
+        ),
+        Key::LimitsOpenFiles => native("RLIMIT_NOFILE"),
+        Key::LimitsPriority => native("the nice value"),
+        Key::SecurityProfile => unless(
+            service,
+            |s| s.security.profile != Profile::None,
+            "nothing is restricted",
+            "the supervisor builds no sandbox",
+            "use `profile = \"none\"` here, or the systemd backend",
+        ),
+        Key::SecurityReadWrite => unless(
+            service,
+            |s| s.security.profile != Profile::None,
+            "nothing: without a profile everything that the account may write is writable",
+            "the supervisor builds no sandbox",
+            "remove it with the profile, or use the systemd backend",
+        ),
+        Key::SecurityCapabilities => refused(
+            "the supervisor does not set capabilities yet",
+            "give the program file capabilities (setcap), or use the systemd backend",
+        ),
+        Key::SecuritySecrets => unless(
+            service,
+            |s| s.security.secrets.values().any(|secret| matches!(secret, Secret::Credential(_))),
+            "variables, read from 0600 files at each start",
+            "credentials are a thing of systemd's",
+            "name a source: `{ file = ... }`, `{ env = ... }` or `{ command = ... }`",
+        ),
+        Key::HooksPreStart | Key::HooksPostStart | Key::HooksPreStop | Key::HooksPostStop => {
+            native("run by the supervisor, as the service's user")
+        }
+        Key::HooksEvent => unless(
+            service,
+            |s| s.hooks.event.iter().any(is_webhook),
+            "run at each change of state",
+            "the supervisor calls no webhooks yet",
+            "use a command that does: `{ command = [\"curl\", ...] }`",
+        ),
+        Key::ScheduleEvery | Key::ScheduleCalendar | Key::ScheduleJitter | Key::SchedulePersistent => refused(
+            "the supervisor has no schedules yet",
+            "use `type = \"oneshot\"` and start it from cron, or use the systemd backend",
+        ),
+        Key::Native => unless(
+            service,
+            |s| !s.native.is_null() && s.native != serde_json::json!({}),
+            "no settings of its own",
+            "the supervisor has no settings beyond the common keys",
+            "remove the `embedded` table",
+        ),
+    }
+}
+
+const HTTPS: &str = "the supervisor speaks http only, not https";
+const HTTPS_REMEDY: &str = "ask over `http://` on the loopback interface, or with a command: `exec = [\"curl\", \"-fsS\", ...]`";
+
+fn is_https(probe: &Probe) -> bool {
+    matches!(probe, Probe::Http { url, .. } if !url.starts_with("http://"))
+}
+
+fn is_webhook(hook: &Hook) -> bool {
+    matches!(hook.action, HookAction::Webhook(_))
+}
+
+fn dependencies(list: Option<&Vec<Dependency>>) -> Answer {
+    let foreign = list.into_iter().flatten().find_map(|dependency| match dependency {
+        Dependency::Foreign(name) => Some(name),
+        Dependency::Service(_) => None,
+    });
+    match foreign {
+        None => native("the order in which the supervisor starts"),
+        Some(name) => refused(
+            format!("`{name}` belongs to another service manager, which the supervisor knows nothing of"),
+            "wait for what it provides with `wait_for`, or put it below `[service.NAME.on.systemd]`",
+        ),
+    }
+}

@@ -1,0 +1,222 @@
+//! The supervisor of this machine, as a manager.
+
+use std::path::PathBuf;
+
+use super::{logs, render, verbs};
+use crate::backend::{Artifact, Deadline, Detail, Manager, Progress, Target, UnitResult, UnitState};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::host::client;
+use crate::host::control::Ask;
+use crate::host::intent;
+use crate::host::state::{self, Record, StateFile};
+use crate::host::sys;
+use crate::logs::{LogQuery, Sink};
+use crate::report::{State, Status, Wanted};
+use crate::service::Service;
+use crate::system;
+
+pub(super) struct Embedded {
+    pub(super) target: Target,
+}
+
+/// What is known of the units without talking to anybody.
+struct Known {
+    file: Option<StateFile>,
+    /// The supervisor that wrote it lives.
+    supervised: bool,
+}
+
+impl Embedded {
+    pub(super) const fn new(target: Target) -> Self {
+        Self { target }
+    }
+
+    /// The state file of this boot, with services that have died since shown as what they are.
+    fn known(&self) -> Result<Known> {
+        let file = state::read(&state::path(&self.target.layout))?.filter(|file| file.boot == sys::boot_id());
+        let supervised = file.as_ref().is_some_and(|file| sys::lives(file.supervisor));
+        Ok(Known { file, supervised })
+    }
+
+    /// A supervisor that listens: started if there is none.
+    pub(super) fn ensure(&self) -> Result<()> {
+        let layout = &self.target.layout;
+        if client::is_running(layout) {
+            return Ok(());
+        }
+        let copy = layout.on_disk(&self.target.host_binary);
+        let binary = if copy.exists() {
+            copy
+        } else {
+            std::env::current_exe().map_err(|error| Error::io("tell which program this is", &error))?
+        };
+        client::ensure(layout, &binary)
+    }
+
+    pub(super) fn is_installed(&self, unit: &str) -> bool {
+        self.spec(unit).exists()
+    }
+
+    fn spec(&self, unit: &str) -> PathBuf {
+        self.target.layout.on_disk(&self.target.layout.spec(unit))
+    }
+
+    fn is_enabled(&self, unit: &str) -> bool {
+        self.target.layout.on_disk(&render::marker(&self.target, unit)).exists()
+    }
+
+    /// Whether a process of the unit lives though no supervisor does.
+    pub(super) fn lives_alone(&self, unit: &str) -> Result<bool> {
+        let known = self.known()?;
+        Ok(!known.supervised && known.record(unit).is_some_and(|record| record.main.is_some_and(sys::lives)))
+    }
+
+    pub(super) fn keep_down(&self, unit: &str) -> Result<()> {
+        intent::keep(&self.target.layout, unit, crate::host::machine::Wanted::Down, &sys::boot_id())
+    }
+}
+
+impl Known {
+    fn record(&self, unit: &str) -> Option<&Record> {
+        self.file.as_ref()?.units.get(unit)
+    }
+
+    /// The state of a unit; of one whose supervisor is gone, by whether its process lives.
+    fn state(&self, unit: &str) -> State {
+        let Some(record) = self.record(unit) else { return State::Stopped };
+        let word = record.machine.word();
+        let alone = !self.supervised && !record.machine.current.at_rest();
+        if alone && !record.main.is_some_and(sys::lives) { State::Failed } else { word }
+    }
+}
+
+impl Manager for Embedded {
+    fn verify(&mut self, files: &[Artifact]) -> Result<()> {
+        // Specs are read by the same type that wrote them; what they name is looked at where install looks.
+        for artifact in files {
+            if let crate::backend::Body::File { content, definition: true, .. } = &artifact.body
+                && let Err(error) = serde_json::from_slice::<Service>(content)
+            {
+                return Err(Error::failed(format!("`{}` would not be understood: {error}", artifact.path.display())));
+            }
+        }
+        Ok(())
+    }
+
+    fn observe(&mut self, units: &[Service]) -> Result<Vec<UnitState>> {
+        let known = self.known()?;
+        let observe = |unit: &Service| {
+            let id = unit.id();
+            let loaded = self.is_installed(&id);
+            let record = known.record(&id);
+            let pid = record
+                .filter(|record| record.machine.current.has_main())
+                .and_then(|record| record.main.filter(|main| sys::lives(*main)))
+                .and_then(|main| u32::try_from(main.pid).ok());
+            UnitState {
+                loaded,
+                state: if loaded || record.is_some() { known.state(&id) } else { State::NotInstalled },
+                wanted: record.map(|record| match record.machine.wanted {
+                    crate::host::machine::Wanted::Up => Wanted::Up,
+                    crate::host::machine::Wanted::Down => Wanted::Down,
+                }),
+                enabled: self.is_enabled(&id),
+                pid,
+                origin: loaded.then(|| self.spec(&id)),
+                unit: id,
+            }
+        };
+        Ok(units.iter().map(observe).collect())
+    }
+
+    fn status(&mut self, units: &[Service], _: Detail) -> Result<Vec<Status>> {
+        let known = self.known()?;
+        let (now, wall_now) = (sys::monotonic(), system::now());
+        let status = |unit: &Service| {
+            let id = unit.id();
+            let mut status = Status::not_installed(&id, "embedded", self.target.scope);
+            if !self.is_installed(&id) {
+                return status;
+            }
+            status.state = State::Stopped;
+            status.wanted = Some(Wanted::Down);
+            status.hosted = true;
+            status.enabled = Some(self.is_enabled(&id));
+            let current = self.target.layout.logs_of(&id).join("current.log");
+            if let Some(record) = known.record(&id) {
+                record.describe(&mut status, now, wall_now, !known.supervised);
+                status.state = known.state(&id);
+                if status.state == State::Failed && status.pid.is_some() {
+                    (status.pid, status.uptime) = (None, None);
+                }
+                if unit.ready.is_some() {
+                    status.ready = Some(status.state == State::Running);
+                }
+            } else if !known.supervised {
+                status.notes.push("no supervisor runs; `daemonctl start` starts one".to_owned());
+            }
+            status.logs = status.logs.or_else(|| Some(current.display().to_string()));
+            status
+        };
+        Ok(units.iter().map(status).collect())
+    }
+
+    fn reload(&mut self, _: &[String]) -> Result<()> {
+        verbs::ask_if_running(&self.target.layout, Ask::Load)
+    }
+
+    fn enable(&mut self, units: &[Service]) -> Result<()> {
+        for unit in units {
+            let path = self.target.layout.on_disk(&render::marker(&self.target, &unit.id()));
+            if let Some(folder) = path.parent() {
+                system::files::make_folders(folder, 0o755)?;
+            }
+            system::files::replace(&path, b"boot\n", 0o644, None)?;
+        }
+        Ok(())
+    }
+
+    fn disable(&mut self, units: &[Service]) -> Result<()> {
+        for unit in units {
+            system::files::remove(&self.target.layout.on_disk(&render::marker(&self.target, &unit.id())))?;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult> {
+        verbs::act(self, units, Ask::Start, deadline, progress)
+    }
+
+    fn stop(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult> {
+        verbs::stop(self, units, deadline, progress)
+    }
+
+    fn restart(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult> {
+        verbs::act(self, units, Ask::Restart, deadline, progress)
+    }
+
+    fn reload_units(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult> {
+        verbs::act(self, units, Ask::Reload, deadline, progress)
+    }
+
+    fn forget(&mut self, units: &[Service]) -> Result<()> {
+        verbs::ask_if_running(&self.target.layout, Ask::Load)?;
+        for unit in units {
+            intent::forget(&self.target.layout, &unit.id())?;
+        }
+        Ok(())
+    }
+
+    fn lingers(&mut self) -> Result<Option<bool>> {
+        Ok(None)
+    }
+
+    fn set_linger(&mut self, _: bool) -> Result<()> {
+        Err(Error::new(Exit::Usage, "daemonctl's own supervisor has no lingering: it outlives the login anyway"))
+    }
+
+    fn logs(&mut self, units: &[Service], query: &LogQuery, sink: &mut dyn Sink) -> Result<()> {
+        logs::logs(&self.target.layout, units, query, sink)
+    }
+}

@@ -1,0 +1,68 @@
+//! embedded: daemonctl's own supervisor, where no service manager runs the machine, or where one is not wanted.
+//!
+//! Pure here: `answer` says which keys it meets, `render` writes the spec of each unit and the marker that it starts with the
+//! supervisor. `live` talks to the supervisor (`crate::host`), and starts it where none runs.
+
+use super::{Answer, Artifact, Backend, BackendKind, Detection, Hosting, Manager, Target};
+use crate::error::Result;
+use crate::key::Key;
+use crate::layout::Scope;
+use crate::service::Service;
+
+mod answer;
+#[cfg(unix)]
+mod live;
+#[cfg(unix)]
+mod logs;
+#[cfg(unix)]
+mod merge;
+mod render;
+#[cfg(test)]
+mod tests;
+#[cfg(unix)]
+mod verbs;
+
+/// The backend.
+#[derive(Debug, Clone, Copy)]
+pub struct Embedded;
+
+impl Backend for Embedded {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Embedded
+    }
+
+    fn answer(&self, key: Key, service: Option<&Service>, target: &Target) -> Answer {
+        answer::answer(key, service, target)
+    }
+
+    fn always_hosts(&self) -> bool {
+        true
+    }
+
+    fn native_names(&self, service: &Service, _: &Target) -> Result<Vec<String>> {
+        Ok(service.units().iter().map(Service::id).collect())
+    }
+
+    fn render(&self, service: &Service, _: Hosting, target: &Target) -> Result<Vec<Artifact>> {
+        Ok(render::artifacts(service, target))
+    }
+
+    fn detect(&self, _: Scope) -> Detection {
+        Detection { found: false, why: "daemonctl's own supervisor is taken where nothing else is found".to_owned() }
+    }
+
+    fn version(&self, _: Scope) -> Option<u32> {
+        None
+    }
+
+    #[cfg(unix)]
+    fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
+        Ok(Box::new(live::Embedded::new(target.clone())))
+    }
+
+    #[cfg(not(unix))]
+    fn connect(&self, _: &Target) -> Result<Box<dyn Manager>> {
+        Err(crate::error::Error::failed("daemonctl's own supervisor does not run on this operating system yet")
+            .hint("use the operating system's own service manager"))
+    }
+}

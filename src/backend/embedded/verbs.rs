@@ -1,0 +1,160 @@
+//! The verbs, over the control socket.
+
+use std::collections::BTreeMap;
+
+use super::{live::Embedded, logs};
+use crate::backend::{Deadline, Progress, UnitResult};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::host::client;
+use crate::host::control::{Answer, Ask, Units};
+use crate::layout::Layout;
+use crate::report::Effect;
+use crate::service::Service;
+
+/// The last lines of a service that failed, shown with the failure.
+const LAST_LINES: usize = 10;
+
+/// How long the supervisor may be silent while somebody might have pressed Ctrl-C unseen.
+const LOOK_UP: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Asks the supervisor where one runs, and takes no for an answer only as an error.
+pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<()> {
+    let Some(mut client) = client::connect(layout)? else { return Ok(()) };
+    client.send(ask)?;
+    let mut refusal = None;
+    client.answers(
+        || Some(LOOK_UP * 30),
+        |answer| match answer {
+            Some(Answer::Refused(trouble)) => {
+                refusal = Some(Error::from(trouble));
+                Ok(true)
+            }
+            Some(_) => Ok(true),
+            None => Err(Error::timed_out("the supervisor does not answer")),
+        },
+    )?;
+    refusal.map_or(Ok(()), Err)
+}
+
+/// Has the supervisor, started if need be, do something with the units.
+pub(super) fn act(
+    manager: &Embedded,
+    units: &[Service],
+    ask: fn(Units) -> Ask,
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> Vec<UnitResult> {
+    let ids: Vec<String> = units.iter().map(Service::id).collect();
+    let mut results = BTreeMap::new();
+    let asked = manager.ensure().and_then(|()| {
+        // Specs that have changed count from the start that is now asked for.
+        ask_if_running(&manager.target.layout, Ask::Load)?;
+        talk(manager, ask(Units { units: ids.clone() }), deadline, progress, &mut results)
+    });
+    let failure = asked.err();
+    ids.into_iter()
+        .map(|id| {
+            let result = results.remove(&id).unwrap_or_else(|| Err(lost(&id, failure.as_ref())));
+            let result = result.map_err(|error| {
+                units.iter().find(|unit| unit.id() == id).map_or_else(|| Error::failed(""), |unit| {
+                    with_last_lines(error, &manager.target.layout, unit)
+                })
+            });
+            (id, result)
+        })
+        .collect()
+}
+
+/// A unit that the answer did not come to.
+fn lost(id: &str, failure: Option<&Error>) -> Error {
+    let Some(failure) = failure else { return Error::failed(format!("the supervisor did not say what became of `{id}`")) };
+    let mut error = Error::new(failure.exit(), failure.to_string());
+    for hint in failure.hints() {
+        error = error.hint(hint.clone());
+    }
+    for detail in failure.details() {
+        error = error.detail(detail.clone());
+    }
+    error
+}
+
+fn talk(
+    manager: &Embedded,
+    ask: Ask,
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+    results: &mut BTreeMap<String, Result<Effect>>,
+) -> Result<()> {
+    let gone = || Error::failed("the supervisor ended just now").hint("run the command again");
+    let mut client = client::connect(&manager.target.layout)?.ok_or_else(gone)?;
+    client.send(ask)?;
+    let mut refusal = None;
+    client.answers(
+        || Some(deadline.left().map_or(LOOK_UP, |left| left.min(LOOK_UP))),
+        |answer| {
+            match answer {
+                Some(Answer::Waiting { unit, what }) => progress.waiting(&unit, &what),
+                Some(Answer::Unit { unit, effect: Some(effect), .. }) => {
+                    results.insert(unit, Ok(effect));
+                }
+                Some(Answer::Unit { unit, error: Some(trouble), .. }) => {
+                    results.insert(unit, Err(Error::from(trouble)));
+                }
+                Some(Answer::Refused(trouble)) => refusal = Some(Error::from(trouble)),
+                Some(Answer::Hello { .. } | Answer::Unit { .. } | Answer::Done) | None => {}
+            }
+            if progress.interrupted() {
+                return Err(Error::failed("interrupted; the supervisor goes on with what was asked"));
+            }
+            if deadline.passed() {
+                return Err(Error::timed_out("it is not done in the time that was given")
+                    .hint("the supervisor goes on with it; `daemonctl status` shows how far it is"));
+            }
+            Ok(true)
+        },
+    )?;
+    refusal.map_or(Ok(()), Err)
+}
+
+/// Stops; where no supervisor runs and nothing lives, there is nothing to stop, and only the intent is kept.
+pub(super) fn stop(
+    manager: &Embedded,
+    units: &[Service],
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> Vec<UnitResult> {
+    let quiet = |unit: &Service| -> Result<Option<Effect>> {
+        let id = unit.id();
+        if client::is_running(&manager.target.layout) || manager.lives_alone(&id)? {
+            return Ok(None);
+        }
+        if !manager.is_installed(&id) {
+            return Err(Error::new(Exit::NotInstalled, format!("`{id}` is not installed")));
+        }
+        manager.keep_down(&id).map(|()| Some(Effect::Unchanged))
+    };
+    let mut results: BTreeMap<String, Result<Effect>> = BTreeMap::new();
+    let mut asked = Vec::new();
+    for unit in units {
+        match quiet(unit) {
+            Ok(None) => asked.push(unit.clone()),
+            Ok(Some(effect)) => drop(results.insert(unit.id(), Ok(effect))),
+            Err(error) => drop(results.insert(unit.id(), Err(error))),
+        }
+    }
+    if !asked.is_empty() {
+        results.extend(act(manager, &asked, Ask::Stop, deadline, progress));
+    }
+    units.iter().map(Service::id).filter_map(|id| results.remove(&id).map(|result| (id, result))).collect()
+}
+
+fn with_last_lines(mut error: Error, layout: &Layout, unit: &Service) -> Error {
+    if matches!(error.exit(), Exit::NotInstalled | Exit::NotPermitted) || !error.details().is_empty() {
+        return error;
+    }
+    for line in logs::last_lines(layout, unit, LAST_LINES) {
+        error = error.detail(line);
+    }
+    error
+}
