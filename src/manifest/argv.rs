@@ -6,7 +6,7 @@ use toml::de::DeValue;
 use super::decode::{At, Decoder, Defs, Raw, Value};
 use super::error::ManifestError;
 use super::source::Span;
-use super::split::split;
+use super::split::{Remedy, split};
 use super::text::{Text, checked};
 
 /// An argv; the first item is the program.
@@ -63,17 +63,21 @@ fn from_string(text: &str, at: Span, cx: &mut Decoder<'_>) -> Option<Vec<At<Stri
         Err(fault) => {
             let error =
                 ManifestError::new(inside(text, at, fault.range, cx), format!("`{}`: {}", cx.key(), fault.message));
-            let error = if fault.wants_shell {
-                let script = text.trim().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-                error
-                    .expected("the command is never given to a shell")
-                    .hint(format!("put it in quotes where the text itself is meant, or ask for a shell: [\"sh\", \"-c\", \"{script}\"]"))
-            } else if fault.message.contains("variable") {
-                error.hint("write it under `env`")
-            } else if fault.message.contains("backslash") {
-                error.hint("write the command as a list with the path in single quotes: ['C:\\app\\web.exe', \"--port\", \"80\"]")
-            } else {
-                error.hint("close it, or escape it with a backslash")
+            let error = match fault.remedy {
+                Remedy::Shell => {
+                    let script = text.trim().replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+                    let script = script.replace("$(", "$$(");
+                    error.expected("the command is never given to a shell").hint(format!(
+                        "quote it where the text itself is meant, or ask for a shell: [\"sh\", \"-c\", \"{script}\"]"
+                    ))
+                }
+                Remedy::Env => error.hint("write it under `env`"),
+                Remedy::Home => error.hint("write `${env.HOME}`, or a path that begins at the manifest's folder"),
+                Remedy::List => {
+                    error.hint("write a list, with the path in single quotes: ['C:\\app\\web.exe', \"--port\", \"80\"]")
+                }
+                Remedy::Close => error.hint("close it, or escape it with a backslash"),
+                Remedy::Remove => error.hint("remove it, or put it in quotes"),
             };
             return cx.refuse(error);
         }

@@ -140,9 +140,15 @@ impl Build<'_> {
         match (given.next(), given.next()) {
             (Some(_), None) => true,
             (None, _) => {
-                if !broken && !self.dry {
-                    let error = ManifestError::new(at, format!("{place} has none of {}", names()));
-                    self.fault(error.expected("expected one of them"));
+                if !broken {
+                    let error = match keys {
+                        [_] => {
+                            ManifestError::new(at, format!("{place} has no {}", names())).expected("expected it here")
+                        }
+                        _ => ManifestError::new(at, format!("{place} has none of {}", names()))
+                            .expected("expected one of them"),
+                    };
+                    self.fault(error);
                 }
                 false
             }

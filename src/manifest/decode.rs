@@ -161,7 +161,11 @@ pub(crate) trait Table: Default {
 /// Reads a table.
 pub(crate) fn decode_table<T: Table>(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<T> {
     let DeValue::Table(entries) = raw.get_ref() else {
-        return cx.mistyped(raw, &format!("a table: {}", T::PLACE));
+        let expected = match T::PLACE.strip_prefix('[') {
+            Some(_) => format!("a table: {}", T::PLACE),
+            None => format!("a table with {}", one_of(T::NAMES.iter().copied())),
+        };
+        return cx.mistyped(raw, &expected);
     };
     let mut table = T::default();
     for (key, value) in entries {

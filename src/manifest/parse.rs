@@ -55,7 +55,7 @@ pub fn parse(text: &[u8], name: &Path) -> Result<Manifest, ManifestErrors> {
     let services = root.service.take().map(|field| field.value);
     let mut errors = cx.errors;
     if faults.is_empty() {
-        if !root.broken && services.as_ref().is_none_or(|services| services.0.is_empty()) {
+        if errors.is_empty() && services.as_ref().is_none_or(|services| services.0.is_empty()) {
             errors.push(no_services(&source));
         }
     } else {
@@ -66,7 +66,7 @@ pub fn parse(text: &[u8], name: &Path) -> Result<Manifest, ManifestErrors> {
         defaults: root.defaults.map(|field| field.value),
         services: services.unwrap_or_default(),
     };
-    if !errors.is_empty() {
+    if faults.is_empty() && !errors.is_empty() {
         // What can be told of contradictions without the unreadable parts is told too, all at once.
         errors.extend(resolve::contradictions(&manifest));
     }
@@ -115,7 +115,14 @@ fn syntax_error(source: &Source, fault: &toml::de::Error) -> ManifestError {
             .hint("remove one of the two");
     }
     let error = ManifestError::new(at, format!("this is no TOML: {message}"));
-    if expected.is_empty() { error } else { error.expected(format!("expected {expected}")) }
+    if message.contains("recurs") {
+        return error.expected("at most 80 levels of lists and tables");
+    }
+    if expected.is_empty() {
+        error.expected("TOML, see https://toml.io")
+    } else {
+        error.expected(format!("expected {expected}"))
+    }
 }
 
 /// The bytes as text; else the part of it that can be shown, with the fault.

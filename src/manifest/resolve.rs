@@ -35,7 +35,7 @@ pub fn resolve(
 /// What contradicts itself in a manifest that has other faults already, whatever the target.
 pub(crate) fn contradictions(manifest: &Manifest) -> Vec<ManifestError> {
     let target = Target {
-        backend: BackendKind::Embedded,
+        backend: BackendKind::Systemd,
         os: "linux",
         scope: Scope::System,
         version: None,

@@ -98,10 +98,11 @@ fn delays(layers: Layers<'_, RestartTable>, restart: &mut Restart, cx: &mut Buil
         restart.max_delay = max.value;
         if max.value < restart.delay {
             let error = ManifestError::new(max.at, "`restart.max_delay` is shorter than `restart.delay`");
-            cx.fault(match delay {
+            let error = match delay {
                 Some(delay) => error.related(delay.at, "the first delay"),
                 None => error.expected("the first delay is 1s unless given"),
-            });
+            };
+            cx.fault(error.hint("the longest delay is at least as long as the first"));
         }
     }
     if let Some(factor) = layers.get(|table| &table.factor) {

@@ -21,7 +21,7 @@ use super::restart::RestartTable;
 use super::schedule::ScheduleTable;
 use super::security::SecurityTable;
 use super::stop::StopTable;
-use super::text::{Line, List, Named, PathText, Set, Text, integer};
+use super::text::{Line, List, Named, PathText, Set, Text, integer, no_duplicates};
 use super::watch::WatchTable;
 use crate::backend::BackendKind;
 use crate::service::{HostMode, Kind, Start};
@@ -111,6 +111,11 @@ table! {
 }
 
 impl ServiceTable {
+    /// Stands for a service of which nothing can be read, so that its name is known.
+    fn unread() -> Box<Self> {
+        Box::new(Self { broken: true, ..Self::default() })
+    }
+
     /// The native table of a backend, with the place of its key.
     pub(crate) fn native(&self, backend: BackendKind) -> Option<(&super::native::Native, super::source::Span)> {
         match backend {
@@ -253,9 +258,9 @@ impl Value for Instances {
                 .then(|| "remove the service to have none, or the key for a service without instances".to_owned());
             return cx.refuse(error.expected(format!("expected {EXPECTED}")).maybe_hint(hint));
         };
-        let Set(list) = Set::<Text>::decode(raw, cx)?;
-        let faults: Vec<_> =
-            list.iter().filter_map(|item| name::check("an instance", &item.value.0, item.at)).collect();
+        let list: Vec<At<Text>> = cx.list(raw, EXPECTED)?;
+        let mut faults = no_duplicates(&list, cx);
+        faults.extend(list.iter().filter_map(|item| name::check("an instance", &item.value.0, item.at)));
         if list.is_empty() {
             let error = ManifestError::new(raw.span(), "`instances` is empty");
             return cx.refuse(
@@ -361,9 +366,8 @@ impl Value for Services {
                     .push(error.expected("expected `[service.NAME]`").hint("give the service a name: `[service.web]`"));
                 continue;
             }
-            if let Some(table) = decode_table::<ServiceTable>(value, cx) {
-                services.push((At { value: key.get_ref().clone().into_owned(), at }, Box::new(table)));
-            }
+            let table = decode_table::<ServiceTable>(value, cx).map_or_else(ServiceTable::unread, Box::new);
+            services.push((At { value: key.get_ref().clone().into_owned(), at }, table));
         }
         services.sort_by_key(|(name, _)| name.at);
         Some(Self(services))

@@ -11,13 +11,30 @@ pub(crate) struct SplitFault {
     pub(crate) range: std::ops::Range<usize>,
     /// What is wrong.
     pub(crate) message: String,
-    /// A shell would do it: the remedy is to name one.
-    pub(crate) wants_shell: bool,
+    /// What can be done.
+    pub(crate) remedy: Remedy,
+}
+
+/// What can be done about a command that cannot be split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Remedy {
+    /// Only a shell would do it: name one.
+    Shell,
+    /// A variable belongs to `env`.
+    Env,
+    /// A home folder is `${env.HOME}`.
+    Home,
+    /// A list takes backslashes as they are.
+    List,
+    /// A quote is closed, or escaped.
+    Close,
+    /// A backslash at the end is taken away.
+    Remove,
 }
 
 impl SplitFault {
-    fn new(range: std::ops::Range<usize>, message: impl Into<String>, wants_shell: bool) -> Self {
-        Self { range, message: message.into(), wants_shell }
+    fn new(range: std::ops::Range<usize>, message: impl Into<String>, remedy: Remedy) -> Self {
+        Self { range, message: message.into(), remedy }
     }
 }
 
@@ -76,28 +93,35 @@ impl Splitter<'_> {
         match character {
             ' ' | '\t' => self.end_word()?,
             '\n' | '\r' if self.text[self.at..].trim().is_empty() => self.end_word()?,
-            '\n' | '\r' => return Err(SplitFault::new(here, "a line break ends a command", true)),
+            '\n' | '\r' => return Err(SplitFault::new(here, "a line break ends a command", Remedy::Shell)),
             '\'' => self.single(start)?,
             '"' => self.double(start)?,
             '\\' => self.backslash(start)?,
             '|' | '&' | ';' | '<' | '>' | '(' | ')' => {
-                return Err(SplitFault::new(here, format!("`{character}` means something to a shell only"), true));
+                return Err(SplitFault::new(
+                    here,
+                    format!("`{character}` means something to a shell only"),
+                    Remedy::Shell,
+                ));
             }
             '`' => {
-                return Err(SplitFault::new(here, "a backtick means something to a shell only", true));
+                return Err(SplitFault::new(here, "a backtick means something to a shell only", Remedy::Shell));
             }
             '*' | '?' => {
                 return Err(SplitFault::new(
                     here,
                     format!("`{character}` outside quotes is a pattern for a shell"),
-                    true,
+                    Remedy::Shell,
                 ));
             }
-            '#' | '~' if self.word.is_none() => {
+            '~' if self.word.is_none() => {
+                return Err(SplitFault::new(here, "`~` means your home folder to a shell only", Remedy::Home));
+            }
+            '#' if self.word.is_none() => {
                 return Err(SplitFault::new(
                     here,
                     format!("a word that begins with `{character}` means something to a shell only"),
-                    true,
+                    Remedy::Shell,
                 ));
             }
             '$' => self.dollar(start)?,
@@ -113,7 +137,7 @@ impl Splitter<'_> {
         };
         if self.words.is_empty() && !quoted && is_assignment(&word) {
             let range = self.word_start..self.word_start + word.len();
-            return Err(SplitFault::new(range, "a shell would set a variable here", false));
+            return Err(SplitFault::new(range, "a shell would set a variable here", Remedy::Env));
         }
         self.words.push(word);
         Ok(())
@@ -121,7 +145,7 @@ impl Splitter<'_> {
 
     fn single(&mut self, start: usize) -> Result<(), SplitFault> {
         let Some(length) = self.text[self.at..].find('\'') else {
-            return Err(SplitFault::new(start..start + 1, "this quote is not closed", false));
+            return Err(SplitFault::new(start..start + 1, "this quote is not closed", Remedy::Close));
         };
         let inner = &self.text[self.at..self.at + length];
         self.push(inner);
@@ -137,14 +161,14 @@ impl Splitter<'_> {
             let at = self.at;
             match self.next() {
                 None => {
-                    return Err(SplitFault::new(start..start + 1, "this quote is not closed", false));
+                    return Err(SplitFault::new(start..start + 1, "this quote is not closed", Remedy::Close));
                 }
                 Some('"') => return Ok(()),
                 Some('`') => {
                     return Err(SplitFault::new(
                         at..at + 1,
                         "a backtick in double quotes means something to a shell only",
-                        true,
+                        Remedy::Shell,
                     ));
                 }
                 Some('$') => self.dollar(at)?,
@@ -168,11 +192,11 @@ impl Splitter<'_> {
             && matches!(self.word.as_deref().map(str::as_bytes), Some([letter, b':']) if letter.is_ascii_alphabetic());
         if drive {
             let message = "a shell would take this backslash away";
-            return Err(SplitFault::new(start..self.at, message, false));
+            return Err(SplitFault::new(start..self.at, message, Remedy::List));
         }
         match self.next() {
             None => {
-                return Err(SplitFault::new(start..self.at, "a backslash at the end escapes nothing", false));
+                return Err(SplitFault::new(start..self.at, "a backslash at the end escapes nothing", Remedy::Remove));
             }
             Some('\n') => {}
             Some('$') => self.push("$$"),
@@ -186,7 +210,7 @@ impl Splitter<'_> {
     fn dollar(&mut self, start: usize) -> Result<(), SplitFault> {
         let rest = &self.text[start..];
         let length = if rest.starts_with("$(") {
-            return Err(SplitFault::new(start..start + 2, "`$(` means something to a shell only", true));
+            return Err(SplitFault::new(start..start + 2, "`$(` means something to a shell only", Remedy::Shell));
         } else if rest.starts_with("${") {
             rest.find('}').map_or(2, |close| close + 1)
         } else if rest.starts_with("$$") {
@@ -238,25 +262,14 @@ mod tests {
 
     #[test]
     fn refuses_what_only_a_shell_would_do() {
-        for text in [
-            "a | b",
-            "a > f",
-            "a; b",
-            "a && b",
-            "a $(b)",
-            "a `b`",
-            "a \"$(b)\"",
-            "a (b)",
-            "rm *.log",
-            "a\nb",
-            "a #c",
-            "~/a",
-        ] {
-            assert!(split(text).unwrap_err().wants_shell, "{text}");
+        for text in
+            ["a | b", "a > f", "a; b", "a && b", "a $(b)", "a `b`", "a \"$(b)\"", "a (b)", "rm *.log", "a\nb", "a #c"]
+        {
+            assert!(split(text).unwrap_err().remedy == Remedy::Shell, "{text}");
         }
-        for text in ["a 'b", "a \"b", "X=1 a", r"C:\app\web.exe", "a \\"] {
+        for text in ["a 'b", "a \"b", "X=1 a", "~/a", r"C:\app\web.exe", "a \\"] {
             let fault = split(text).unwrap_err();
-            assert!(!fault.wants_shell, "{text}: {fault:?}");
+            assert_ne!(fault.remedy, Remedy::Shell, "{text}: {fault:?}");
             assert!(text.get(fault.range).is_some(), "{text}");
         }
     }

@@ -310,16 +310,7 @@ pub(crate) struct Set<T>(pub(crate) Vec<At<T>>);
 impl<T: Value + PartialEq> Value for Set<T> {
     fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
         let list: Vec<At<T>> = cx.list(raw, "a list in brackets")?;
-        let twice =
-            |(i, item): &(usize, &At<T>)| list[..*i].iter().find(|earlier| earlier.value == item.value).map(|e| e.at);
-        let mut faults = Vec::new();
-        for (i, item) in list.iter().enumerate() {
-            if let Some(first) = twice(&(i, item)) {
-                let what = cx.source.slice(item.at);
-                let error = ManifestError::new(item.at, format!("`{}` has {} twice", cx.key(), shown(what)));
-                faults.push(error.related(first, "here first").hint("remove one of the two"));
-            }
-        }
+        let faults = no_duplicates(&list, cx);
         let clean = faults.is_empty();
         cx.errors.extend(faults);
         clean.then_some(Self(list))
@@ -328,6 +319,17 @@ impl<T: Value + PartialEq> Value for Set<T> {
     fn schema(defs: &mut Defs) -> serde_json::Value {
         json!({ "type": "array", "items": T::schema(defs), "uniqueItems": true })
     }
+}
+
+/// A fault for each item that stands in the list before.
+pub(crate) fn no_duplicates<T: PartialEq>(list: &[At<T>], cx: &Decoder<'_>) -> Vec<ManifestError> {
+    let fault = |(i, item): (usize, &At<T>)| {
+        let first = list[..i].iter().find(|earlier| earlier.value == item.value)?;
+        let error =
+            ManifestError::new(item.at, format!("`{}` has {} twice", cx.key(), shown(cx.source.slice(item.at))));
+        Some(error.related(first.at, "here first").hint("remove one of the two"))
+    };
+    list.iter().enumerate().filter_map(fault).collect()
 }
 
 /// Values by name, in the order of their names.

@@ -139,8 +139,8 @@ fn with_unit<T>(
     match parse(text) {
         Ok(value) => Some(value),
         Err(why) => {
-            let error =
-                ManifestError::new(raw.span(), format!("`{}` is not {what}: {why} in `{}`", cx.key(), shown(text)));
+            let place = if text.trim().is_empty() { String::new() } else { format!(" in `{}`", shown(text)) };
+            let error = ManifestError::new(raw.span(), format!("`{}` is not {what}: {why}{place}", cx.key()));
             let units = if what == "a time" {
                 "`ms`, `s`, `m`, `h`, `d`, `w`"
             } else {

@@ -1,0 +1,42 @@
+//! Reading a manifest of a thousand services. Run with `cargo test --release --test manifest_speed -- --ignored --nocapture`;
+//! the bound holds for release builds only.
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use daemonctl::backend::{BackendKind, Target};
+use daemonctl::facts::Foreign;
+use daemonctl::layout::{Layout, Scope};
+use daemonctl::manifest::{ResolveDirs, parse, resolve};
+
+#[test]
+#[ignore = "measures; meaningful in release builds on a quiet machine"]
+fn a_thousand_services_are_read_in_four_milliseconds() {
+    let mut text = String::from("manifest = 1\n");
+    for i in 0..1000 {
+        writeln!(text, "[service.web-{i}]\nexec = [\"/usr/bin/web\", \"--port\", \"{}\"]\nenv = {{ RUST_LOG = \"info\", N = \"{i}\" }}\nrestart = {{ policy = \"always\", delay = \"2s\" }}\n", 10_000 + i).unwrap();
+    }
+    let target = Target {
+        backend: BackendKind::Systemd,
+        os: "linux",
+        scope: Scope::System,
+        version: None,
+        layout: Layout::unix_system(),
+        local: false,
+        host_binary: "/usr/bin/daemonctl".into(),
+    };
+    let dirs = ResolveDirs { manifest_dir: "/srv".into() };
+    let (mut parsing, mut resolving) = (Duration::MAX, Duration::MAX);
+    for _ in 0..50 {
+        let begin = Instant::now();
+        let manifest = parse(text.as_bytes(), Path::new("m.toml")).unwrap();
+        let parsed = begin.elapsed();
+        let services = resolve(&manifest, &target, &Foreign, &dirs).unwrap();
+        let resolved = begin.elapsed() - parsed;
+        assert_eq!(services.len(), 1000);
+        parsing = parsing.min(parsed);
+        resolving = resolving.min(resolved);
+    }
+    println!("{} KiB: parse {parsing:?}, resolve {resolving:?}", text.len() / 1024);
+    assert!(parsing + resolving < Duration::from_millis(4));
+}
