@@ -1,6 +1,7 @@
 //! THE EDGE of the data flow: takes a plan's steps one by one, each marked in the journal before it is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::backend::{BackendKind, Deadline, Manager, Progress};
 use crate::error::{Error, Result};
@@ -157,6 +158,11 @@ pub fn recover(edge: &mut Edge<'_>, leftover: &journal::Leftover) -> Result<Stri
             header.command, header.pid
         ));
     }
+    // What a write that was cut short left beside its file.
+    let folders: BTreeSet<&Path> = header.end.files.keys().filter_map(|path| path.parent()).collect();
+    for folder in folders {
+        files::sweep(&edge.layout.on_disk(folder))?;
+    }
     reach(edge, &header.end)
         .map_err(|error| error.context(format!("cannot recover from `{}`, which was cut short", header.command)))?;
     journal::clear(edge.layout)?;
@@ -195,7 +201,7 @@ fn take(
 }
 
 fn one(edge: &mut Edge<'_>, goal: &Goal, step: &Step, batch: &mut Batch, effects: &mut Effects) -> Result<()> {
-    let on_disk = |path: &std::path::Path| edge.layout.on_disk(path);
+    let on_disk = |path: &Path| edge.layout.on_disk(path);
     match step {
         Step::Folder { path, mode } => files::make_folders(&on_disk(path), *mode).map(drop),
         Step::Write { path, .. } | Step::Remove { path } => match goal.files.get(path) {

@@ -438,6 +438,10 @@ fn adopt(
     let mut adopted = BTreeMap::new();
     let mut conflicts = Vec::new();
     for path in goal.files.keys() {
+        // A receipt that is there was read when the session began: it is ours.
+        if path.starts_with(edge.layout.receipts()) {
+            continue;
+        }
         if let Some(before) = ours.get(path.as_path()) {
             if let Some(kept) = before {
                 adopted.insert(path.clone(), (*kept).clone());
@@ -464,7 +468,9 @@ fn adopt(
     let known: BTreeSet<String> =
         owned.all().iter().flat_map(|receipt| receipt.service.units()).map(|unit| unit.id()).collect();
     for (id, unit) in &now.units {
-        if unit.loaded && !known.contains(id) && !options.adopt && conflicts.is_empty() {
+        // An instance may be known by its template, which is ours.
+        let by_ours = unit.origin.as_deref().is_some_and(|origin| ours.contains_key(origin));
+        if unit.loaded && !by_ours && !known.contains(id) && !options.adopt && conflicts.is_empty() {
             conflicts.push(match &unit.origin {
                 Some(origin) => format!("the manager has a unit `{id}` already, from `{}`", origin.display()),
                 None => format!("the manager has a unit `{id}` already"),

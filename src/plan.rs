@@ -182,7 +182,12 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
     if !start.is_empty() {
         steps.push(Step::Start { units: start });
     }
-    let forget = names(&|unit| !unit.present && now.units.get(&unit.service.id()).is_some_and(|unit| unit.loaded));
+    // Where an adopted definition comes back, the manager goes on knowing the unit.
+    let comes_back = |id: &str| goal.files.values().any(|file| file.body.is_some() && file.unit.as_deref() == Some(id));
+    let forget = names(&|unit| {
+        let id = unit.service.id();
+        !unit.present && now.units.get(&id).is_some_and(|unit| unit.loaded) && !comes_back(&id)
+    });
     if !forget.is_empty() {
         steps.push(Step::Forget { units: forget });
     }

@@ -57,7 +57,11 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
 /// Runs one service under a service manager: the shim. SIGTERM stops it, SIGHUP reloads it; readiness, watchdog and
 /// status go on to the manager's `NOTIFY_SOCKET`; its output goes to its log files, and to ours where `logs.to` says
 /// `native`.
-pub fn run_one(service: Service, layout: &Layout) -> Result<Exit> {
+pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
+    // Who comes before whom is the manager's business: nobody else is in here to be waited for.
+    service.after.clear();
+    service.requires.clear();
+    service.wants.clear();
     let runtime = Folder::new(layout, &service.id())?;
     let options = Options {
         layout: layout.clone(),
