@@ -63,6 +63,10 @@ pub struct Service {
     pub requires: Vec<Dependency>,
     /// Starts these too, after them, and goes on without them.
     pub wants: Vec<Dependency>,
+    /// The instances of the services that it depends on, by name, for those that have any: a manager that knows
+    /// only units must be told each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub instances_of: BTreeMap<String, Vec<String>>,
     /// Conditions waited for before each start.
     pub wait_for: Vec<WaitFor>,
     /// When it counts as up; None: as soon as its program runs.

@@ -78,7 +78,27 @@ fn all(
         errors.append(&mut cx.errors);
     }
     let order = order::order(&edges, |index| &entries[index].0, &mut errors);
-    (order.into_iter().filter_map(|index| services[index].take()).collect(), errors)
+    let mut ordered: Vec<Service> = order.into_iter().filter_map(|index| services[index].take()).collect();
+    note_instances(&mut ordered);
+    (ordered, errors)
+}
+
+/// A dependency on a service means all of its instances.
+fn note_instances(services: &mut [Service]) {
+    let instances: HashMap<String, Vec<String>> = services
+        .iter()
+        .filter(|service| !service.instances.is_empty())
+        .map(|service| (service.name.clone(), service.instances.clone()))
+        .collect();
+    for service in services {
+        for dependency in service.after.iter().chain(&service.requires).chain(&service.wants) {
+            if let Dependency::Service(name) = dependency
+                && let Some(list) = instances.get(name)
+            {
+                service.instances_of.insert(name.clone(), list.clone());
+            }
+        }
+    }
 }
 
 /// The layers of a service on a target, the top first.
@@ -155,6 +175,7 @@ fn service(
         after: dependencies(layers.get(|table| &table.after), &name.value, names, cx),
         requires: dependencies(layers.get(|table| &table.requires), &name.value, names, cx),
         wants: dependencies(layers.get(|table| &table.wants), &name.value, names, cx),
+        instances_of: BTreeMap::new(),
         wait_for: layers
             .get(|table| &table.wait_for)
             .map(|list| list.value.0.iter().filter_map(|entry| probe::wait_for(entry, cx)).collect())

@@ -106,17 +106,16 @@ impl Display for GlobLine<'_> {
     }
 }
 
-/// A path in a list of paths (`ReadWritePaths=`): quotes work there, backslashes do not.
+/// A path in a list of paths (`ReadWritePaths=`): quotes and a backslash before any character work there, no other escapes.
 pub struct ListPath<'a>(pub &'a Path);
 
 impl Display for ListPath<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for c in self.0.to_string_lossy().chars() {
-            if c == '"' {
-                f.write_str("\"'\"'\"")?;
-            } else {
-                specified_char(f, c)?;
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                c => specified_char(f, c)?,
             }
         }
         f.write_char('"')
@@ -318,7 +317,7 @@ mod tests {
         assert_eq!(PathLine(Path::new("/a ")).to_string(), "/a /");
         assert_eq!(PathLine(Path::new("/a\\")).to_string(), "/a\\/");
         assert_eq!(GlobLine(Path::new("/a*[b]")).to_string(), "/a\\*\\[b\\]");
-        assert_eq!(ListPath(Path::new("/a \"b\"\\")).to_string(), "\"/a \"'\"'\"b\"'\"'\"\\\"");
+        assert_eq!(ListPath(Path::new("/a \"b\"\\")).to_string(), r#""/a \"b\"\\""#);
         assert_eq!(Line("ends with \\").to_string(), "ends with \\ ");
     }
 

@@ -243,6 +243,7 @@ pub(crate) fn service(name: &str, exec: Vec<String>) -> Service {
         after: Vec::new(),
         requires: Vec::new(),
         wants: Vec::new(),
+        instances_of: BTreeMap::new(),
         wait_for: Vec::new(),
         ready: None,
         health: None,

@@ -137,10 +137,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             "the supervisor runs no command for rotated files yet",
             "give a folder, and work on its files from cron",
         ),
-        Key::LimitsMemory | Key::LimitsCpu | Key::LimitsTasks => refused(
-            "the supervisor sets no cgroup limits yet",
-            "remove it, or use the systemd backend",
-        ),
+        Key::LimitsMemory | Key::LimitsCpu | Key::LimitsTasks => {
+            refused("the supervisor sets no cgroup limits yet", "remove it, or use the systemd backend")
+        }
         Key::LimitsOpenFiles => native("RLIMIT_NOFILE"),
         Key::LimitsPriority => native("the nice value"),
         Key::SecurityProfile => unless(
@@ -193,7 +192,8 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
 }
 
 const HTTPS: &str = "the supervisor speaks http only, not https";
-const HTTPS_REMEDY: &str = "ask over `http://` on the loopback interface, or with a command: `exec = [\"curl\", \"-fsS\", ...]`";
+const HTTPS_REMEDY: &str =
+    "ask over `http://` on the loopback interface, or with a command: `exec = [\"curl\", \"-fsS\", ...]`";
 
 fn is_https(probe: &Probe) -> bool {
     matches!(probe, Probe::Http { url, .. } if !url.starts_with("http://"))

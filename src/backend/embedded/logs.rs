@@ -130,7 +130,8 @@ struct Position {
 
 pub(super) fn last_lines(layout: &Layout, unit: &Service, count: usize) -> Vec<String> {
     let query = LogQuery { lines: Some(count), ..LogQuery::default() };
-    let found = sources(layout, unit).iter().filter_map(|source| source.lines(&query).ok()).map(|(lines, _)| lines).collect();
+    let found =
+        sources(layout, unit).iter().filter_map(|source| source.lines(&query).ok()).map(|(lines, _)| lines).collect();
     let lines = merge(found);
     lines.iter().skip(lines.len().saturating_sub(count)).map(|line| line.message.clone()).collect()
 }
@@ -188,7 +189,8 @@ struct Tail {
 
 impl Tail {
     fn new(source: Source, at: Position) -> Self {
-        let file = File::open(&source.current).ok().filter(|file| file.metadata().is_ok_and(|there| there.ino() == at.inode));
+        let file =
+            File::open(&source.current).ok().filter(|file| file.metadata().is_ok_and(|there| there.ino() == at.inode));
         Self { source, at, file, partial: Vec::new() }
     }
 

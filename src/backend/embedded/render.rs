@@ -25,8 +25,7 @@ fn unit_artifacts(unit: &Service, target: &Target) -> Vec<Artifact> {
         if matches!(secret, Secret::Env(_) | Secret::Command(_)) {
             let path = target.layout.secrets().join(&id).join(name);
             let source = std::mem::replace(secret, Secret::File(path.clone()));
-            let body =
-                Body::Secrets { entries: BTreeMap::from([(name.clone(), source)]), format: SecretFormat::Plain };
+            let body = Body::Secrets { entries: BTreeMap::from([(name.clone(), source)]), format: SecretFormat::Plain };
             artifacts.push(Artifact { path, body, unit: Some(id.clone()) });
         }
     }

@@ -58,10 +58,8 @@ fn a_spec_a_unit_and_a_marker_for_those_that_start_by_themselves() {
 #[test]
 fn secrets_of_the_moment_become_files_of_their_own() {
     let mut web = service();
-    web.security.secrets = BTreeMap::from([
-        ("A".into(), Secret::Env("TOKEN".into())),
-        ("B".into(), Secret::File("/etc/b".into())),
-    ]);
+    web.security.secrets =
+        BTreeMap::from([("A".into(), Secret::Env("TOKEN".into())), ("B".into(), Secret::File("/etc/b".into()))]);
     let artifacts = Embedded.render(&web, Hosting::Hosted, &target()).expect("rendered");
     assert!(matches!(&artifacts[0].body, Body::Secrets { entries, .. } if entries.len() == 1));
     let Body::File { content, .. } = &artifacts[1].body else { panic!("the spec") };

@@ -57,9 +57,10 @@ pub(super) fn act(
         .map(|id| {
             let result = results.remove(&id).unwrap_or_else(|| Err(lost(&id, failure.as_ref())));
             let result = result.map_err(|error| {
-                units.iter().find(|unit| unit.id() == id).map_or_else(|| Error::failed(""), |unit| {
-                    with_last_lines(error, &manager.target.layout, unit)
-                })
+                units
+                    .iter()
+                    .find(|unit| unit.id() == id)
+                    .map_or_else(|| Error::failed(""), |unit| with_last_lines(error, &manager.target.layout, unit))
             });
             (id, result)
         })
@@ -68,7 +69,9 @@ pub(super) fn act(
 
 /// A unit that the answer did not come to.
 fn lost(id: &str, failure: Option<&Error>) -> Error {
-    let Some(failure) = failure else { return Error::failed(format!("the supervisor did not say what became of `{id}`")) };
+    let Some(failure) = failure else {
+        return Error::failed(format!("the supervisor did not say what became of `{id}`"));
+    };
     let mut error = Error::new(failure.exit(), failure.to_string());
     for hint in failure.hints() {
         error = error.hint(hint.clone());

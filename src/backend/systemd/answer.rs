@@ -68,9 +68,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Instances => native("a template unit, name@.service"),
         Key::Host => native("decides whether ExecStart= is the program or daemonctl's host"),
         Key::Type => native("Type=, and a timer for a task"),
-        Key::After => dependencies(service.map(|s| &s.after), "After="),
-        Key::Requires => dependencies(service.map(|s| &s.requires), "Requires= and After="),
-        Key::Wants => dependencies(service.map(|s| &s.wants), "Wants= and After="),
+        Key::After => dependencies(service, |s| &s.after, "After="),
+        Key::Requires => dependencies(service, |s| &s.requires, "Requires= and After="),
+        Key::Wants => dependencies(service, |s| &s.wants, "Wants= and After="),
         Key::WaitFor => host("systemd orders units, it does not wait for ports or paths"),
         Key::ReadyNotify => native("Type=notify"),
         Key::ReadyTcp | Key::ReadyHttp | Key::ReadyExec | Key::ReadyLog | Key::ReadyFile | Key::ReadyDelay => {
@@ -276,8 +276,9 @@ fn env(service: Option<&Service>) -> Answer {
     }
 }
 
-fn dependencies(list: Option<&Vec<Dependency>>, by: &'static str) -> Answer {
-    match list.and_then(|list| list.iter().find_map(|dependency| super::names::dependency(dependency).err())) {
+fn dependencies(service: Option<&Service>, list: fn(&Service) -> &Vec<Dependency>, by: &'static str) -> Answer {
+    let bad = service.and_then(|s| list(s).iter().find_map(|dependency| super::names::dependency(s, dependency).err()));
+    match bad {
         Some(error) => refused(error.to_string(), error.hints().join("; ")),
         None => native(by),
     }

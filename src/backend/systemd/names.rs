@@ -102,21 +102,24 @@ fn check(name: &str, what: &str) -> Result<()> {
         .hint("give it another name"))
 }
 
-/// The unit that a dependency names. A service may be named with its instance: `db@blue`.
-pub fn dependency(dependency: &Dependency) -> Result<String> {
+/// The units that a dependency of `service` names.
+pub fn dependency(service: &Service, dependency: &Dependency) -> Result<Vec<String>> {
     match dependency {
         Dependency::Service(name) => {
-            for part in name.splitn(2, '@') {
-                check(part, "service")?;
-            }
-            Ok(unit(name, "service"))
+            check(name, "service")?;
+            Ok(match service.instances_of.get(name) {
+                Some(instances) => {
+                    instances.iter().map(|instance| unit(&format!("{name}@{instance}"), "service")).collect()
+                }
+                None => vec![unit(name, "service")],
+            })
         }
         Dependency::Foreign(name) => {
             let known =
                 name.rsplit_once('.').is_some_and(|(stem, suffix)| !stem.is_empty() && SUFFIXES.contains(&suffix));
             let valid = name.bytes().all(|b| b.is_ascii_alphanumeric() || b":-_.\\@".contains(&b));
             if known && valid && name.len() <= LONGEST {
-                Ok(name.clone())
+                Ok(vec![name.clone()])
             } else {
                 Err(Error::new(Exit::Manifest, format!("`{name}` is not the name of a systemd unit"))
                     .hint("write it as systemd does, such as `network-online.target` or `postgresql.service`"))
@@ -160,9 +163,19 @@ mod tests {
 
     #[test]
     fn foreign_units_are_checked() {
-        assert!(dependency(&Dependency::Foreign("network-online.target".to_owned())).is_ok());
-        assert!(dependency(&Dependency::Foreign("postgresql".to_owned())).is_err());
-        assert!(dependency(&Dependency::Foreign("a b.service".to_owned())).is_err());
-        assert_eq!(dependency(&Dependency::Service("db@a".to_owned())).unwrap(), "db@a.service");
+        let s = service();
+        let foreign = |name: &str| dependency(&s, &Dependency::Foreign(name.to_owned()));
+        assert!(foreign("network-online.target").is_ok());
+        assert!(foreign("postgresql").is_err());
+        assert!(foreign("a b.service").is_err());
+    }
+
+    #[test]
+    fn a_dependency_means_all_instances() {
+        let mut s = service();
+        s.instances_of.insert("db".to_owned(), vec!["a".to_owned(), "b".to_owned()]);
+        let on = |name: &str| dependency(&s, &Dependency::Service(name.to_owned())).unwrap();
+        assert_eq!(on("db"), ["db@a.service", "db@b.service"]);
+        assert_eq!(on("cache"), ["cache.service"]);
     }
 }

@@ -199,7 +199,15 @@ fn service_unit<'a>(
 ) -> Result<ServiceUnit<'a>> {
     let native = host.is_none();
     let list = |dependencies: &[&Vec<Dependency>]| -> Result<Vec<String>> {
-        dependencies.iter().flat_map(|list| list.iter()).map(names::dependency).collect()
+        let mut units: Vec<String> = Vec::new();
+        for dependency in dependencies.iter().flat_map(|list| list.iter()) {
+            for unit in names::dependency(service, dependency)? {
+                if !units.contains(&unit) {
+                    units.push(unit);
+                }
+            }
+        }
+        Ok(units)
     };
     let mut wants = list(&[&service.wants])?;
     if native && service.watch.is_some() {

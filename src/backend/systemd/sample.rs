@@ -41,6 +41,7 @@ pub(super) fn service() -> Service {
         after: Vec::new(),
         requires: Vec::new(),
         wants: Vec::new(),
+        instances_of: std::collections::BTreeMap::new(),
         wait_for: Vec::new(),
         ready: None,
         health: None,

@@ -117,9 +117,10 @@ fn run(
     for (at, verb) in jobs {
         if *verb == Verb::Restart {
             for dependency in units[*at].requires.iter().chain(&units[*at].wants) {
-                let name = names::dependency(dependency)?;
-                if !asked.iter().any(|(_, unit)| *unit == name) {
-                    asked.push((Verb::Start, name));
+                for name in names::dependency(&units[*at], dependency)? {
+                    if !asked.iter().any(|(_, unit)| *unit == name) {
+                        asked.push((Verb::Start, name));
+                    }
                 }
             }
         }
