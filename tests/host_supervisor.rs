@@ -1,5 +1,6 @@
 //! A real supervisor with real services in a temporary folder. One file of `host/` a behaviour.
 #![cfg(unix)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
 #[path = "host/adopts_after_kill.rs"]
 mod adopts_after_kill;
@@ -15,6 +16,8 @@ mod manages_units;
 mod orders_by_dependency;
 #[path = "host/restarts_after_crash.rs"]
 mod restarts_after_crash;
+#[path = "host/shims_one_service.rs"]
+mod shims_one_service;
 #[path = "host/support.rs"]
 mod support;
 #[path = "host/waits_until_ready.rs"]
@@ -29,5 +32,18 @@ fn supervisor_process() {
     if let Some(folder) = std::env::var_os("DAEMONCTL_TEST_FOLDER") {
         let layout = support::layout(std::path::Path::new(&folder));
         daemonctl::host::supervise(&layout, daemonctl::host::Supervise::Foreground).expect("supervise");
+    }
+}
+
+/// Not a test: what `shims_one_service` runs as a process of its own.
+#[test]
+#[ignore = "run by the tests, as their shim"]
+fn shim_process() {
+    if let Some(folder) = std::env::var_os("DAEMONCTL_TEST_FOLDER") {
+        let folder = std::path::Path::new(&folder);
+        let spec = std::fs::read(folder.join("spec.json")).expect("a spec");
+        let service = serde_json::from_slice(&spec).expect("a spec");
+        let exit = daemonctl::host::run_one(service, &support::layout(folder)).expect("run");
+        std::process::exit(exit.code().into());
     }
 }

@@ -8,7 +8,7 @@ use super::sys;
 use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
 use crate::layout::Layout;
-use crate::service::Service;
+use crate::service::{Dependency, Service};
 use crate::system::{files, machine};
 
 /// How `supervise` is run.
@@ -39,6 +39,8 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
         layout: layout.clone(),
         runtime: layout.runtime.clone(),
         serve: true,
+        persist: true,
+        end_when_empty: how == Supervise::OnDemand,
         echo: Echo::None,
         files: true,
         end_at_rest: false,
@@ -56,17 +58,25 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
 
 /// Runs one service under a service manager: the shim. SIGTERM stops it, SIGHUP reloads it; readiness, watchdog and
 /// status go on to the manager's `NOTIFY_SOCKET`; its output goes to its log files, and to ours where `logs.to` says
-/// `native`.
+/// `native`. One that was killed is followed by one that takes its service over, if that lives.
 pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
     // Who comes before whom is the manager's business: nobody else is in here to be waited for.
     service.after.clear();
     service.requires.clear();
     service.wants.clear();
-    let runtime = Folder::new(layout, &service.id())?;
+    let id = service.id();
+    let runtime = Folder::new(layout, &id)?;
+    let lock = runtime.0.join("lock");
+    let Some(_held) = sys::hold_lock(&lock)? else {
+        std::mem::forget(runtime);
+        return Err(Error::failed(format!("another host runs `{id}`: it holds `{}`", lock.display())));
+    };
     let options = Options {
         layout: layout.clone(),
         runtime: runtime.0.clone(),
         serve: false,
+        persist: true,
+        end_when_empty: false,
         echo: Echo::Plain,
         files: true,
         end_at_rest: true,
@@ -76,13 +86,23 @@ pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
 }
 
 /// Runs services in the foreground, their output on ours; Ctrl-C stops them politely.
-pub fn run_foreground(services: Vec<Service>, layout: &Layout) -> Result<Exit> {
-    let runtime = Folder::new(layout, "run")?;
+pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<Exit> {
+    // Who was not asked for is not waited for.
+    let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
+    let here = |dependency: &Dependency| matches!(dependency, Dependency::Service(name) if names.contains(name));
+    for service in &mut services {
+        service.after.retain(here);
+        service.requires.retain(here);
+        service.wants.retain(here);
+    }
+    let runtime = Folder::new(layout, &format!("run.{}", std::process::id()))?;
     let echo = if services.len() == 1 { Echo::Plain } else { Echo::Named };
     let options = Options {
         layout: layout.clone(),
         runtime: runtime.0.clone(),
         serve: false,
+        persist: false,
+        end_when_empty: false,
         echo,
         files: false,
         end_at_rest: true,
@@ -129,13 +149,13 @@ fn prepare(runtime: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A runtime folder of this process, removed at its end.
+/// A runtime folder of one host, removed when it ends; when it is killed, the next one finds what it left there.
 struct Folder(PathBuf);
 
 impl Folder {
     fn new(layout: &Layout, name: &str) -> Result<Self> {
         machine::make_runtime_folder(layout)?;
-        let folder = layout.runtime.join("hosts").join(format!("{name}.{}", std::process::id()));
+        let folder = layout.runtime.join("hosts").join(name);
         files::make_folders(&folder, 0o711)?;
         Ok(Self(folder))
     }

@@ -2,7 +2,8 @@
 //!
 //! From weakest to strongest: the base (`PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`; `LANG`, `TZ` and `XDG_RUNTIME_DIR`
 //! as the supervisor has them), the `env_file`s in order, `security.secrets`, `env`, and what the host says itself
-//! (`DAEMONCTL_UNIT`, `DAEMONCTL_INVOCATION`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`).
+//! (`DAEMONCTL_UNIT`, `DAEMONCTL_INVOCATION`, `NOTIFY_SOCKET`, `WATCHDOG_USEC`). Under a service manager the environment that
+//! it made for the host lies over the base, less what was meant for the host itself.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,6 +35,34 @@ pub fn base(name: &str, home: &Path, shell: &Path, own: impl Fn(&str) -> Option<
         }
     }
     env
+}
+
+/// What a service manager says to the process that it started, and to no other.
+const FOR_US: [&str; 12] = [
+    "DAEMONCTL_INVOCATION",
+    "DAEMONCTL_UNIT",
+    "FDSTORE",
+    "JOURNAL_STREAM",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "MAINPID",
+    "NOTIFY_SOCKET",
+    "SYSTEMD_EXEC_PID",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
+/// Lays the environment that a service manager made for us (its secrets and settings among it) over the base. Who the
+/// service runs as is said by the base alone.
+pub fn hand_on(base: &mut Environment, own: impl Iterator<Item = (std::ffi::OsString, std::ffi::OsString)>) {
+    for (name, value) in own {
+        let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) else { continue };
+        let account = ["HOME", "USER", "LOGNAME", "SHELL"].contains(&name.as_str());
+        if !account && !FOR_US.contains(&name.as_str()) {
+            base.insert(name, value);
+        }
+    }
 }
 
 /// The lines of an `env_file`: `NAME=value`, comments by `#`; a value may stand in single or double quotes, and a
@@ -96,6 +125,18 @@ mod tests {
         let error = parse(Path::new("/e"), "A=1\nnonsense\n").expect_err("no `=`");
         assert_eq!(error.to_string(), "`/e`, line 2: there is no `=`");
         assert!(parse(Path::new("/e"), "A=\"x\n").is_err());
+    }
+
+    #[test]
+    fn a_managers_environment_is_handed_on_but_for_what_was_meant_for_us() {
+        let mut env = base("web", Path::new("/home/web"), Path::new("/bin/sh"), |_| None);
+        let own = [("SECRET", "s"), ("HOME", "/root"), ("NOTIFY_SOCKET", "/run/x"), ("PATH", "/opt/bin")];
+        hand_on(&mut env, own.into_iter().map(|(name, value)| (name.into(), value.into())));
+        assert_eq!(
+            (env["SECRET"].as_str(), env["HOME"].as_str(), env["PATH"].as_str()),
+            ("s", "/home/web", "/opt/bin")
+        );
+        assert!(!env.contains_key("NOTIFY_SOCKET"));
     }
 
     #[test]

@@ -84,10 +84,16 @@ pub struct Sent {
     pub ignored_by: Vec<i32>,
 }
 
-/// Where it lies.
+/// Where that of a scope's supervisor lies.
 #[must_use]
 pub fn path(layout: &Layout) -> PathBuf {
-    layout.runtime.join("state.json")
+    in_folder(&layout.runtime)
+}
+
+/// Where it lies in a runtime folder.
+#[must_use]
+pub fn in_folder(runtime: &Path) -> PathBuf {
+    runtime.join("state.json")
 }
 
 #[derive(Deserialize)]

@@ -23,7 +23,7 @@ pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<()> {
     let Some(mut client) = client::connect(layout)? else { return Ok(()) };
     client.send(ask)?;
     let mut refusal = None;
-    client.answers(
+    let answered = client.answers(
         || Some(LOOK_UP * 30),
         |answer| match answer {
             Some(Answer::Refused(trouble)) => {
@@ -33,7 +33,12 @@ pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<()> {
             Some(_) => Ok(true),
             None => Err(Error::timed_out("the supervisor does not answer")),
         },
-    )?;
+    );
+    if answered.is_err() && !client::is_running(layout) {
+        // It ended just then, having nothing left to supervise.
+        return Ok(());
+    }
+    answered?;
     refusal.map_or(Ok(()), Err)
 }
 

@@ -71,7 +71,7 @@ impl Engine {
         let Some(unit) = self.units.get(id) else { return Err(Error::failed("the unit is gone")) };
         let service = &unit.service;
         let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
-        let mut env = environment(service, &account)?;
+        let mut env = environment(service, &account, self.options.pass_on)?;
         env.insert("DAEMONCTL_UNIT".into(), id.to_string());
         env.insert("DAEMONCTL_INVOCATION".into(), unit.invocation.to_string());
         if let Some(main) = unit.main.filter(|_| unit.state.current.has_main()) {
@@ -378,8 +378,11 @@ fn not_run(exec: &[String], error: &std::io::Error) -> Error {
     Error::failed(text)
 }
 
-fn environment(service: &Service, account: &sys::Account) -> Result<Environment> {
+fn environment(service: &Service, account: &sys::Account, pass_on: bool) -> Result<Environment> {
     let mut env = env::base(&account.name, &account.home, &account.shell, crate::system::env);
+    if pass_on {
+        env::hand_on(&mut env, std::env::vars_os());
+    }
     for file in &service.env_files {
         match std::fs::read_to_string(&file.path) {
             Ok(text) => env.extend(env::parse(&file.path, &text)?),

@@ -33,9 +33,16 @@ pub(super) fn mark(runtime: &Path) -> String {
 impl Engine {
     /// Reads everything at the supervisor's start, and goes on where the last one was.
     pub(super) fn boot(&mut self) -> Result<()> {
-        let before = state::read(&state::path(&self.options.layout)).ok().flatten();
-        let mut records = before.filter(|file| file.boot == self.boot).map(|file| file.units).unwrap_or_default();
         let (specs, broken) = self.read_specs()?;
+        self.begin(specs);
+        broken.map_or(Ok(()), Err)
+    }
+
+    /// Begins with these units, each where an earlier supervisor left it.
+    pub(super) fn begin(&mut self, specs: Vec<Service>) {
+        let path = state::in_folder(&self.options.runtime);
+        let before = if self.options.persist { state::read(&path).ok().flatten() } else { None };
+        let mut records = before.filter(|file| file.boot == self.boot).map(|file| file.units).unwrap_or_default();
         for service in specs {
             let id = service.id();
             let record = records.remove(&id);
@@ -43,12 +50,13 @@ impl Engine {
             self.add(service, wanted, record);
         }
         self.after_load();
-        self.adopt_unrecorded();
+        if self.options.persist {
+            self.adopt_unrecorded();
+        }
         let ids: BTreeSet<Id> = self.units.keys().cloned().collect();
         for id in self.in_order(&ids) {
             self.resume(&id);
         }
-        broken.map_or(Ok(()), Err)
     }
 
     /// Reads the specs again.
@@ -116,6 +124,7 @@ impl Engine {
                 self.deadlines.insert((at, Rc::clone(&id)));
             }
         }
+        self.empty_since = None;
         self.units.insert(id, unit);
     }
 
@@ -138,7 +147,12 @@ impl Engine {
                 let _ = std::fs::remove_file(&socket.path);
             }
         }
-        let _ = intent::forget(&self.options.layout, id);
+        if self.options.serve {
+            let _ = intent::forget(&self.options.layout, id);
+        }
+        if self.options.end_when_empty && self.units.is_empty() {
+            self.empty_since = Some(std::time::Instant::now());
+        }
         self.index_dependents();
         self.dirty = true;
     }
@@ -215,6 +229,8 @@ impl Engine {
             }
         }
         self.queue.push_back((Rc::clone(id), Event::Resume { alive }));
+        // The manager above has a new host and waits for its word, though nothing changes for the service.
+        self.tell_above(id);
         match (had, wanted) {
             (Wanted::Up, Wanted::Down) => self.queue.push_back((Rc::clone(id), Event::Stop { forced: false })),
             (Wanted::Down, Wanted::Up) => self.queue.push_back((Rc::clone(id), Event::Start)),
@@ -224,6 +240,9 @@ impl Engine {
 
     /// What somebody wanted last in this boot; else what is enabled is wanted up.
     fn intent(&self, id: &str) -> Wanted {
+        if !self.options.serve {
+            return Wanted::Up;
+        }
         let kept = intent::kept(&self.options.layout, id, &self.boot);
         let enabled = || if self.enabled(id).is_some() { Wanted::Up } else { Wanted::Down };
         kept.unwrap_or_else(enabled)

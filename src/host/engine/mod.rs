@@ -40,6 +40,9 @@ use crate::error::{IoContext, Result};
 use crate::layout::Layout;
 use crate::service::Service;
 
+/// A supervisor that was started on demand ends so long after its last unit was removed.
+const EMPTY: Duration = Duration::from_secs(1);
+
 /// A unit's name.
 type Id = Rc<str>;
 
@@ -61,15 +64,20 @@ pub struct Options {
     pub layout: Layout,
     /// A folder for pipes and sockets: the scope's runtime folder, or one of this run.
     pub runtime: PathBuf,
-    /// Answer requests, and keep state and intents on disk.
+    /// Answer requests, read specs, and keep intents on disk.
     pub serve: bool,
+    /// Keep the state on disk, for readers and for the next one.
+    pub persist: bool,
+    /// End a moment after the last unit was removed.
+    pub end_when_empty: bool,
     /// Output beside the files.
     pub echo: Echo,
     /// Write log files (those that the services ask for, or the default ones).
     pub files: bool,
     /// End when every unit is at rest.
     pub end_at_rest: bool,
-    /// Tell the manager above (`NOTIFY_SOCKET`) of the unit's readiness and life.
+    /// A service manager is above: tell it (`NOTIFY_SOCKET`) of the unit's readiness and life, and hand on the
+    /// environment that it made.
     pub pass_on: bool,
 }
 
@@ -130,6 +138,8 @@ pub struct Engine {
     flushed: Instant,
     flush_cost: Duration,
     ending: Option<Ending>,
+    /// Since when there is no unit any more.
+    empty_since: Option<Instant>,
     hostname: String,
     random: u64,
     passed_on: Option<notify::Above>,
@@ -169,6 +179,7 @@ impl Engine {
             flushed: Instant::now(),
             flush_cost: Duration::ZERO,
             ending: None,
+            empty_since: None,
             hostname,
             random: seed(),
         }
@@ -176,14 +187,7 @@ impl Engine {
 
     /// Runs these units, without specs on disk.
     pub fn give(&mut self, services: Vec<Service>) {
-        for service in services {
-            self.add(service, machine::Wanted::Up, None);
-        }
-        self.after_load();
-        let ids: Vec<Id> = self.units.keys().cloned().collect();
-        for id in ids {
-            self.queue.push_back((id, Event::Start));
-        }
+        self.begin(services);
     }
 
     /// Runs until told to end. `ready` is called when requests are answered.
@@ -212,7 +216,8 @@ impl Engine {
             let now = sys::monotonic();
             let due = self.deadlines.first().map(|(at, _)| at.saturating_sub(now));
             let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
-            let sleep = due.into_iter().chain(flush).min();
+            let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
+            let sleep = due.into_iter().chain(flush).chain(empty).min();
             tokio::select! {
                 biased;
                 () = signals.child.recv_unit() => self.reap(),
@@ -373,6 +378,7 @@ impl Engine {
         match self.ending {
             Some(Ending::Leave) => true,
             Some(Ending::Stopped) => at_rest() && self.jobs.is_empty(),
+            None if self.empty_since.is_some_and(|since| since.elapsed() >= EMPTY) => self.jobs.is_empty(),
             None => self.options.end_at_rest && at_rest(),
         }
     }
@@ -386,19 +392,19 @@ impl Engine {
         }
         if self.options.serve {
             let _ = std::fs::remove_file(super::control::socket(&self.options.layout));
-            if self.ending == Some(Ending::Stopped) {
-                // The next one begins by the intents, not where this one ended.
-                let _ = std::fs::remove_file(super::state::path(&self.options.layout));
-            } else {
-                self.flush()?;
-            }
+        }
+        if self.ending == Some(Ending::Leave) {
+            self.flush()?;
+        } else {
+            // The next one begins by the intents, not where this one ended.
+            let _ = std::fs::remove_file(super::state::in_folder(&self.options.runtime));
         }
         Ok(Outcome { well })
     }
 
     fn flush(&mut self) -> Result<()> {
         self.dirty = false;
-        if !self.options.serve {
+        if !self.options.persist {
             return Ok(());
         }
         let began = Instant::now();
@@ -410,7 +416,7 @@ impl Engine {
             supervisor: sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }),
             units: self.units.iter().map(|(id, unit)| (id.to_string(), unit.record())).collect(),
         };
-        let path = super::state::path(&self.options.layout);
+        let path = super::state::in_folder(&self.options.runtime);
         let unfinished = path.with_extension("json.new");
         let text = serde_json::to_vec(&file).unwrap_or_default();
         std::fs::write(&unfinished, text).doing(format_args!("write `{}`", unfinished.display()))?;
