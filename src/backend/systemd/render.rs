@@ -264,7 +264,10 @@ fn service_unit<'a>(
             (false, Kind::Service) => "on-failure",
             (false, _) => "no",
         },
-        restart_delay: Some(Span(if native { service.restart.delay } else { hosted::RESTART_DELAY })),
+        restart_delay: match (native, service.kind) {
+            (true, _) => (restart::policy(service) != "no").then_some(Span(service.restart.delay)),
+            (false, kind) => (kind == Kind::Service).then_some(Span(hosted::RESTART_DELAY)),
+        },
         restart_steps: match grown {
             restart::Growth::Steps(steps) => Some((steps, Span(service.restart.max_delay))),
             restart::Growth::Constant | restart::Growth::Unmet => None,
