@@ -141,11 +141,28 @@ fn roll_back(edge: &mut Edge<'_>, intent: &Intent<'_>, mut journal: Journal, err
     }
 }
 
-/// Goes from what is there to `goal`, without a journal of its own.
+/// Goes from what is there to `goal`, without a journal of its own. It is the way back or the way out of something
+/// half done, so the Ctrl-C that led here does not end it too (a second one ends the process, and the next command
+/// goes on).
 pub fn reach(edge: &mut Edge<'_>, goal: &Goal) -> Result<Effects> {
-    let now = look(edge, goal)?;
+    let mut deaf = Deaf(edge.progress);
+    let mut edge = Edge { layout: edge.layout, manager: edge.manager, progress: &mut deaf, deadline: edge.deadline };
+    let now = look(&mut edge, goal)?;
     let steps = converge(&now, goal);
-    take(edge, goal, &steps, |_| Ok(()))
+    take(&mut edge, goal, &steps, |_| Ok(()))
+}
+
+/// Shows what is waited for, and hears no Ctrl-C.
+struct Deaf<'a>(&'a mut dyn Progress);
+
+impl Progress for Deaf<'_> {
+    fn waiting(&mut self, unit: &str, what: &str) {
+        self.0.waiting(unit, what);
+    }
+
+    fn interrupted(&self) -> bool {
+        false
+    }
 }
 
 /// Finishes or rolls back what a killed command left. Returns what to tell the operator. The scope's lock is held.

@@ -147,6 +147,37 @@ impl Machine<'_> {
             self.drift(status, unit, receipt);
             self.processes(status, receipt.backend);
         }
+        if status.hosted && receipt.backend != BackendKind::Embedded {
+            self.shim(status, unit);
+        }
+    }
+
+    /// The manager sees daemonctl's host run; what the service itself does, the host's state file tells.
+    fn shim(&self, status: &mut Status, unit: &Service) {
+        let host = match status.state {
+            State::Failed | State::GaveUp => None,
+            _ if status.pid.is_none() => return,
+            _ => status.pid,
+        };
+        let record = match crate::host::state::of_shim(self.layout, &unit.id(), host) {
+            Ok(Some(record)) => record,
+            Ok(None) => return,
+            Err(error) => {
+                status.notes.push(error.to_string());
+                return;
+            }
+        };
+        let (manager, enabled, logs) = (status.raw_state.take(), status.enabled, status.logs.take());
+        let (restarts, wanted) = (status.restarts.unwrap_or(0), status.wanted);
+        record.describe(status, crate::host::sys::monotonic(), crate::system::now(), false);
+        status.raw_state = manager;
+        status.enabled = enabled;
+        status.logs = status.logs.take().or(logs);
+        status.wanted = wanted.or(status.wanted);
+        status.restarts = status.restarts.map(|own| own + restarts);
+        if unit.ready.is_some() {
+            status.ready = Some(status.state == State::Running);
+        }
     }
 
     fn processes(&mut self, status: &mut Status, backend: BackendKind) {

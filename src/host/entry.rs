@@ -71,6 +71,7 @@ pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
         std::mem::forget(runtime);
         return Err(Error::failed(format!("another host runs `{id}`: it holds `{}`", lock.display())));
     };
+    files::remove(&super::state::ended_in_folder(&runtime.0))?;
     let options = Options {
         layout: layout.clone(),
         runtime: runtime.0.clone(),
@@ -82,7 +83,12 @@ pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
         end_at_rest: true,
         pass_on: true,
     };
-    finish(options, vec![service])
+    let exit = finish(options, vec![service])?;
+    if exit != Exit::Done {
+        // `status` tells from it why.
+        std::mem::forget(runtime);
+    }
+    Ok(exit)
 }
 
 /// Runs services in the foreground, their output on ours; Ctrl-C stops them politely.

@@ -96,6 +96,23 @@ pub fn in_folder(runtime: &Path) -> PathBuf {
     runtime.join("state.json")
 }
 
+/// Where a shim whose service failed leaves its last state.
+#[must_use]
+pub fn ended_in_folder(runtime: &Path) -> PathBuf {
+    runtime.join("ended.json")
+}
+
+/// What the shim of a unit knows of it: while its process `host` runs, or after it ended with a failure (`host` is
+/// None). None: nothing is known.
+pub fn of_shim(layout: &Layout, unit: &str, host: Option<u32>) -> Result<Option<Record>> {
+    let folder = layout.runtime.join("hosts").join(unit);
+    let file = match host {
+        Some(pid) => read(&in_folder(&folder))?.filter(|file| u32::try_from(file.supervisor.pid) == Ok(pid)),
+        None => read(&ended_in_folder(&folder))?,
+    };
+    Ok(file.and_then(|mut file| file.units.remove(unit)))
+}
+
 #[derive(Deserialize)]
 struct Version {
     version: u32,

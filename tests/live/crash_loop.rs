@@ -8,7 +8,7 @@ use crate::support::{Test, signal};
 fn backs_off_and_gives_up() {
     let Some(t) = Test::live("gives_up") else { return };
     t.manifest(
-        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"200\"]\n\
+        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"1000\"]\n\
          restart = { policy = \"always\", delay = \"300ms\", limit = { count = 3, within = \"5m\" } }\n",
     );
     t.install().ok();
@@ -27,7 +27,7 @@ fn backs_off_and_gives_up() {
 fn shows_the_next_retry() {
     let Some(t) = Test::live("next_retry") else { return };
     t.manifest(
-        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"200\"]\nrestart = { policy = \"always\", delay = \"30s\" }\n",
+        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"1000\"]\nrestart = { policy = \"always\", delay = \"30s\" }\n",
     );
     t.install().ok();
     let status = t.wait_for("{p}a", |status| status["state"] == "backoff");
@@ -54,9 +54,9 @@ fn tells_the_signal_that_killed_it() {
 fn codes_that_mean_success_and_codes_that_forbid_a_restart() {
     let Some(t) = Test::live("codes") else { return };
     t.manifest(
-        "[service.{p}ok]\nexec = [\"{child}\", \"exit\", \"143\", \"after\", \"200\"]\n\
+        "[service.{p}ok]\nexec = [\"{child}\", \"exit\", \"143\", \"after\", \"1000\"]\n\
          restart = { policy = \"on-failure\", delay = \"100ms\", success_codes = [143] }\n\n\
-         [service.{p}never]\nexec = [\"{child}\", \"exit\", \"78\", \"after\", \"200\"]\n\
+         [service.{p}never]\nexec = [\"{child}\", \"exit\", \"78\", \"after\", \"1000\"]\n\
          restart = { policy = \"always\", delay = \"100ms\", prevent_codes = [78] }\n",
     );
     t.install().ok();

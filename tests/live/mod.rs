@@ -4,6 +4,7 @@ mod concurrency;
 mod crash_loop;
 mod crash_safety;
 mod enable;
+mod hosted;
 mod hostile;
 mod instances;
 mod logs;

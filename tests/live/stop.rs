@@ -40,7 +40,7 @@ fn a_grandchild_with_a_session_of_its_own_goes_too() {
 #[test]
 fn a_stop_during_backoff_holds() {
     let Some(t) = Test::live("stop_in_backoff") else { return };
-    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"exit\", \"1\", \"after\", \"300\"]\nrestart = { policy = \"always\", delay = \"2s\" }\n");
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"exit\", \"1\", \"after\", \"1000\"]\nrestart = { policy = \"always\", delay = \"2s\" }\n");
     t.install().ok();
     t.wait_for("{p}a", |status| status["state"] == "backoff");
     t.run(&["stop", "{p}a"]).ok();

@@ -393,13 +393,30 @@ impl Engine {
         if self.options.serve {
             let _ = std::fs::remove_file(super::control::socket(&self.options.layout));
         }
+        let state = super::state::in_folder(&self.options.runtime);
         if self.ending == Some(Ending::Leave) {
             self.flush()?;
+        } else if self.options.pass_on && !well {
+            // The manager above will know that its host ended, and not why: that is kept for who asks.
+            self.flush()?;
+            let ended = super::state::ended_in_folder(&self.options.runtime);
+            std::fs::rename(&state, &ended).doing(format_args!("write `{}`", ended.display()))?;
+            self.say_why();
         } else {
             // The next one begins by the intents, not where this one ended.
-            let _ = std::fs::remove_file(super::state::in_folder(&self.options.runtime));
+            let _ = std::fs::remove_file(state);
         }
         Ok(Outcome { well })
+    }
+
+    /// Tells the log of the manager above what the units came to.
+    fn say_why(&self) {
+        for (id, unit) in &self.units {
+            let record = unit.record();
+            let last = record.last_exit().map(|last| last.reason);
+            let why: Vec<String> = unit.state.reason.iter().cloned().chain(last).collect();
+            eprintln!("daemonctl host: `{id}` {}: {}", unit.state.word().name(), why.join("; it "));
+        }
     }
 
     fn flush(&mut self) -> Result<()> {
