@@ -74,3 +74,35 @@ fn a_failed_update_keeps_the_old_service() {
     let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
     assert!(environment.contains("WHICH=old"), "the old service must run again: {environment}");
 }
+
+#[test]
+fn a_program_that_ends_at_once_with_success() {
+    let Some(t) = Test::live("ends_at_once") else { return };
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"exit\", \"0\"]\nrestart = { policy = \"on-failure\" }\n");
+    // A service is meant to run: one that has ended, however well, was not started.
+    t.install().exits(1);
+    t.run(&["status", "{p}a"]).exits(4);
+    // A oneshot is meant to end.
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"exit\", \"0\"]\ntype = \"oneshot\"\n");
+    t.install().ok();
+    assert_eq!(t.status("{p}a")["state"], "completed");
+    t.run(&["status", "{p}a"]).ok();
+    t.install().ok().says("unchanged");
+}
+
+#[test]
+fn a_program_that_forks_and_leaves() {
+    let Some(t) = Test::live("forks") else { return };
+    t.manifest(
+        "[service.{p}a]\nexec = [\"{child}\", \"fork-leave\", \"--pid-file\", \"{dir}/daemon\"]\nrestart = { policy = \"never\" }\nstop = { timeout = \"2s\" }\n",
+    );
+    t.run(&["install", "manifest.toml", "--no-start"]).ok();
+    // What matters: whatever the answer, nothing of it is left after a stop.
+    let ran = t.run(&["start", "{p}a"]);
+    assert!(matches!(ran.code, 0 | 1), "{ran}");
+    t.run(&["stop", "{p}a"]).ok();
+    if let Ok(text) = std::fs::read_to_string(t.path("daemon")) {
+        let pid: i32 = text.trim().parse().unwrap();
+        eventually("the daemon is gone", || !lives(pid));
+    }
+}
