@@ -15,7 +15,7 @@ use crate::plan::{self, Step};
 use crate::receipt::{Kept, Receipt};
 use crate::report::{Effect, Outcome, UnitOutcome};
 use crate::secrets;
-use crate::service::{Service, Start};
+use crate::service::{Kind, Service, Start};
 use crate::session::{Session, backend};
 use crate::system::{self, files::Found};
 
@@ -257,7 +257,21 @@ pub fn outcome(
             },
             message: match (effect, effects.get(name)) {
                 (Effect::Updated, Some(Effect::Restarted)) => Some("restarted".to_owned()),
-                (Effect::Installed | Effect::Updated, Some(Effect::Started)) => Some("started".to_owned()),
+                (
+                    Effect::Installed | Effect::Updated,
+                    Some(Effect::Started | Effect::Unchanged | Effect::Restarted),
+                ) => {
+                    let kind =
+                        planned.goal.units.iter().find(|unit| unit.service.id() == *name).map(|unit| unit.service.kind);
+                    Some(
+                        match kind {
+                            Some(Kind::Oneshot) => "completed",
+                            Some(Kind::Task) => "scheduled",
+                            Some(Kind::Service) | None => "running",
+                        }
+                        .to_owned(),
+                    )
+                }
                 _ => None,
             },
             state: None,
