@@ -19,8 +19,8 @@ use zbus::{Connection, DynamicType, MessageStream, connection};
 
 use crate::error::{Error, IoContext, Result};
 
-/// Calls in one write: enough to hide the round trip, few enough not to fill the bus' buffers.
-const AT_ONCE: usize = 256;
+/// Calls without an answer yet: enough to hide the round trip. A bus refuses more than 128.
+const AT_ONCE: usize = 96;
 
 /// Longer than any answer that does not wait for a job takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
@@ -91,7 +91,7 @@ impl Bus {
             .doing(format_args!("connect to the message bus at `{}`", socket.display()))?;
         let connection = runtime.block_on(async {
             let building = connection::Builder::unix_stream(stream)
-                .max_queued(std::num::NonZeroUsize::new(4 * AT_ONCE).unwrap_or(std::num::NonZeroUsize::MIN))
+                .max_queued(std::num::NonZeroUsize::new(1024).unwrap_or(std::num::NonZeroUsize::MIN))
                 .build();
             match tokio::time::timeout(PATIENCE, building).await {
                 Ok(Ok(connection)) => Ok(connection),
@@ -106,33 +106,30 @@ impl Bus {
     /// Makes the calls and gives the answers in their order.
     pub(super) fn batch(&mut self, calls: &[Message], limit: Duration) -> Result<Vec<Answer>> {
         let until = Instant::now() + limit;
-        let mut answers = Vec::with_capacity(calls.len());
-        for some in calls.chunks(AT_ONCE) {
-            answers.extend(self.chunk(some, until)?);
-        }
-        Ok(answers)
-    }
-
-    fn chunk(&mut self, calls: &[Message], until: Instant) -> Result<Vec<Answer>> {
-        let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
         let index: HashMap<NonZeroU32, usize> =
             calls.iter().enumerate().map(|(at, call)| (call.primary_header().serial_num(), at)).collect();
-        self.runtime.block_on(self.connection.send_all(calls)).map_err(|error| broken(&error))?;
-        let mut left = calls.len();
-        while left > 0 {
+        let mut answers: Vec<Option<Answer>> = calls.iter().map(|_| None).collect();
+        let (mut sent, mut answered) = (0, 0);
+        while answered < calls.len() {
+            if sent < calls.len() && sent - answered <= AT_ONCE / 2 {
+                let end = calls.len().min(answered + AT_ONCE);
+                let sending = self.connection.send_all(&calls[sent..end]);
+                self.runtime.block_on(sending).map_err(|error| broken(&error))?;
+                sent = end;
+            }
             let message = self.next(until)?.ok_or_else(|| Error::timed_out("systemd does not answer on D-Bus"))?;
             let at = message.header().reply_serial().and_then(|serial| index.get(&serial).copied());
-            match (message.message_type(), at) {
-                (Type::Signal, _) => self.signals.push_back(message),
-                (Type::MethodReturn, Some(at)) => {
-                    left -= usize::from(answers[at].replace(Ok(message)).is_none());
+            let answer = match (message.message_type(), at) {
+                (Type::Signal, _) => {
+                    self.signals.push_back(message);
+                    continue;
                 }
-                (Type::Error, Some(at)) => {
-                    left -= usize::from(answers[at].replace(Err(refusal(&message))).is_none());
-                }
+                (Type::MethodReturn, Some(at)) => (at, Ok(message)),
+                (Type::Error, Some(at)) => (at, Err(refusal(&message))),
                 // An answer that nobody waits for any more.
-                _ => {}
-            }
+                _ => continue,
+            };
+            answered += usize::from(answers[answer.0].replace(answer.1).is_none());
         }
         Ok(answers.into_iter().flatten().collect())
     }
