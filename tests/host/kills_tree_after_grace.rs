@@ -22,11 +22,12 @@ fn a_grandchild_in_its_own_session_that_ignores_term_is_killed_when_its_time_is_
     supervisor.install(&web);
     supervisor.start_unit("web").expect("started");
     let grandchild = pid_in(&supervisor.file("grandchild"));
+    let main = i32::try_from(supervisor.main_pid("web")).expect("a pid");
     assert_eq!(supervisor.stop_unit("web"), Ok(Effect::Stopped));
     assert!(!lives(grandchild), "it must be gone when `stop` says so");
     let stop = supervisor.wait_state("web", State::Stopped).stop;
     let what: Vec<_> = stop.iter().map(|sent| sent.what.as_str()).collect();
-    assert_eq!(what.first(), Some(&"SIGTERM"), "{stop:?}");
+    assert_eq!((what.first(), &stop[0].to), (Some(&"SIGTERM"), &vec![main]), "{stop:?}");
     assert_eq!(what.last(), Some(&"SIGKILL"), "{stop:?}");
     let ignored = stop.iter().any(|sent| sent.ignored_by.contains(&i32::try_from(grandchild).expect("a pid")));
     assert!(ignored, "the report names who ignored what: {stop:?}");

@@ -297,6 +297,8 @@ impl Engine {
             self.dirty = true;
             if before.0 != after.0 {
                 unit.waiting = None;
+                // Before the actions: the first signal is the first line of the report.
+                unit.stop_ladder(before.0);
             }
             for action in actions {
                 self.act(&id, action);
@@ -317,7 +319,6 @@ impl Engine {
         if before == Current::Clearing && current != Current::Clearing {
             self.clearing.remove(id);
         }
-        unit.stop_ladder(before);
         let name = unit.service.name.clone();
         self.tell_hooks(id);
         self.tell_above(id);
