@@ -1,0 +1,146 @@
+//! What an install or a removal wants, as a goal; and the machine as it is, as a goal to come back to.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::{Options, Prepared};
+use crate::backend::{Artifact, Body, Target, UnitState};
+use crate::error::Result;
+use crate::goal::{FileGoal, Goal, Now, RestartIf, Run, UnitGoal};
+use crate::layout::{Layout, Scope};
+use crate::receipt::{Kept, Receipt};
+use crate::secrets;
+use crate::service::{Service, Start};
+use crate::session::Session;
+use crate::system::{self, files::Found};
+
+pub(crate) fn file_goal(artifact: &Artifact) -> Result<FileGoal> {
+    let body = match &artifact.body {
+        Body::File { content, mode, .. } => own(content.clone(), *mode),
+        Body::Secrets { entries, format } => own(format.content(&secrets::values(entries)?)?, 0o600),
+        Body::Link { target } => Kept::Link { target: target.clone() },
+    };
+    let definition = matches!(artifact.body, Body::File { definition: true, .. });
+    Ok(FileGoal { body: Some(body), unit: artifact.unit.clone(), definition })
+}
+
+/// A file of our own: owned by who runs the command.
+pub(crate) fn own(content: Vec<u8>, mode: u32) -> Kept {
+    let (uid, gid) = system::machine::ids();
+    Kept::File { content, mode, uid, gid }
+}
+
+pub(super) const fn absent() -> FileGoal {
+    FileGoal { body: None, unit: None, definition: false }
+}
+
+pub(super) fn unit_goal(service: Service, options: &Options, by_files: bool, offline: bool) -> UnitGoal {
+    let enabled = (!by_files && !offline).then_some(service.start != Start::Manual);
+    let run = if options.no_start || offline || service.start == Start::Manual { Run::AsIs } else { Run::Up };
+    UnitGoal { enabled, service, present: true, run, restart: RestartIf::FilesChange }
+}
+
+/// Everything of a receipt goes; adopted files come back.
+pub(super) fn retire(receipt: &Receipt, goal: &mut Goal) {
+    for installed in &receipt.artifacts {
+        let file = FileGoal {
+            body: installed.replaced.clone(),
+            unit: installed.unit.clone(),
+            definition: installed.definition,
+        };
+        goal.files.insert(installed.path.clone(), file);
+    }
+    for service in receipt.service.units() {
+        goal.units.push(UnitGoal {
+            service,
+            present: false,
+            run: Run::Down,
+            enabled: Some(false),
+            restart: RestartIf::FilesChange,
+        });
+    }
+}
+
+/// What an earlier version of the service had and this one has not.
+pub(super) fn retire_leftovers(receipt: &Receipt, goal: &mut Goal) {
+    for installed in &receipt.artifacts {
+        goal.files.entry(installed.path.clone()).or_insert_with(|| FileGoal {
+            body: installed.replaced.clone(),
+            unit: installed.unit.clone(),
+            definition: installed.definition,
+        });
+    }
+    for service in receipt.service.units() {
+        if !goal.units.iter().any(|unit| unit.service.id() == service.id()) {
+            goal.units.push(UnitGoal {
+                service,
+                present: false,
+                run: Run::Down,
+                enabled: Some(false),
+                restart: RestartIf::FilesChange,
+            });
+        }
+    }
+}
+
+/// The folders that must be made, outermost first.
+pub(crate) fn missing_folders(layout: &Layout, goal: &Goal, target: &Target) -> Result<Vec<(PathBuf, u32)>> {
+    let mut missing: BTreeMap<PathBuf, u32> = BTreeMap::new();
+    for (path, file) in &goal.files {
+        if file.body.is_none() {
+            continue;
+        }
+        // What lies below daemonctl's own state is private or not by the file; secrets have a folder of their own.
+        let mode = if path.starts_with(target.layout.secrets()) { 0o700 } else { 0o755 };
+        for folder in path.ancestors().skip(1) {
+            if folder.parent().is_none()
+                || missing.contains_key(folder)
+                || !matches!(system::files::look(&layout.on_disk(folder))?, Found::Absent)
+            {
+                break;
+            }
+            missing.insert(folder.to_owned(), mode);
+        }
+    }
+    Ok(missing.into_iter().collect())
+}
+
+/// The machine as it is, as a goal to come back to.
+pub(crate) fn before(goal: &Goal, now: &Now, receipts: &[Receipt]) -> Goal {
+    let old_units: BTreeMap<String, Service> =
+        receipts.iter().flat_map(|receipt| receipt.service.units()).map(|unit| (unit.id(), unit)).collect();
+    Goal {
+        files: goal
+            .files
+            .iter()
+            .map(|(path, file)| {
+                let body = now.files.get(path).cloned().flatten();
+                (path.clone(), FileGoal { body, unit: file.unit.clone(), definition: file.definition })
+            })
+            .collect(),
+        units: goal
+            .units
+            .iter()
+            .map(|unit| {
+                let id = unit.service.id();
+                let state = now.units.get(&id);
+                UnitGoal {
+                    // The old definition's timeouts and readiness are those that the way back has to wait for.
+                    service: old_units.get(&id).unwrap_or(&unit.service).clone(),
+                    present: state.is_some_and(|state| state.loaded),
+                    run: if state.is_some_and(UnitState::is_up) { Run::Up } else { Run::Down },
+                    enabled: unit.enabled.map(|_| state.is_some_and(|state| state.enabled)),
+                    restart: RestartIf::PidIsNot(state.and_then(|state| state.pid)),
+                }
+            })
+            .collect(),
+        folders: goal.emptied.iter().rev().map(|folder| (folder.clone(), 0o755)).collect(),
+        emptied: goal.folders.iter().rev().map(|(folder, _)| folder.clone()).collect(),
+        linger: goal.linger.and(now.linger),
+    }
+}
+
+pub(super) fn wants_linger(session: &Session, prepared: &Prepared) -> Option<bool> {
+    let boots = prepared.services.iter().any(|(service, _)| service.start != Start::Manual);
+    (session.layout.scope == Scope::User && boots && !session.offline()).then_some(true)
+}

@@ -1,0 +1,89 @@
+//! `uninstall`: the receipts played backwards.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::goals::{absent, before, retire};
+use super::ownership::Owned;
+use super::{Planned, effects};
+use crate::apply::{self, Effects, Intent};
+use crate::backend::{BackendKind, Deadline, Progress};
+use crate::error::Result;
+use crate::goal::Goal;
+use crate::journal::Direction;
+use crate::plan;
+use crate::receipt::Receipt;
+use crate::session::Session;
+use crate::system::{self, files::Found};
+
+/// Plans the removal of installed services, from their receipts alone.
+pub fn plan_removal(
+    session: &mut Session,
+    kind: BackendKind,
+    receipts: &[Receipt],
+    progress: &mut dyn Progress,
+) -> Result<Planned> {
+    let mut goal = Goal::default();
+    let gone: BTreeSet<&str> = receipts.iter().map(|receipt| receipt.service.name.as_str()).collect();
+    let last = session.receipts.keys().all(|name| gone.contains(name.as_str()));
+    for receipt in receipts {
+        retire(receipt, &mut goal);
+        goal.files.insert(session.layout.receipt(&receipt.service.name), absent());
+        goal.emptied.extend(receipt.folders.iter().rev().cloned());
+    }
+    if last && session.receipts.values().any(|receipt| receipt.linger) {
+        goal.linger = Some(false);
+    }
+    let mut edge = session.edge(kind, Deadline::after(None), progress)?;
+    let now = apply::look(&mut edge, &goal)?;
+    let mut notes = Vec::new();
+    for receipt in receipts {
+        for installed in &receipt.artifacts {
+            let found = system::files::look(&edge.layout.on_disk(&installed.path))?;
+            if !matches!(found, Found::Absent) && !installed.what.matches(&found) {
+                notes.push(format!(
+                    "`{}` had been changed since it was installed; it is removed all the same",
+                    installed.path.display()
+                ));
+            }
+        }
+    }
+    let owned = Owned { replaced: Vec::new(), pruned: receipts.to_vec() };
+    let before = before(&goal, &now, &owned.all());
+    let steps = plan::converge(&now, &goal);
+    let units = effects(&goal, &owned, &steps);
+    Ok(Planned { backend: kind, goal, before, now, steps, units, artifacts: Vec::new(), notes })
+}
+
+/// Applies the plan of a removal, under the scope's lock, which the caller holds. A removal that is killed is
+/// finished by the next command; one that fails (a service that cannot be stopped) is taken back.
+pub fn uninstall(
+    session: &mut Session,
+    planned: &Planned,
+    command: String,
+    progress: &mut dyn Progress,
+    wait: Option<Duration>,
+) -> Result<Effects> {
+    let intent = Intent {
+        command,
+        backend: planned.backend,
+        goal: &planned.goal,
+        before: &planned.before,
+        direction: Direction::Forward,
+    };
+    let mut edge = session.edge(planned.backend, Deadline::after(wait), progress)?;
+    apply::apply(&mut edge, &intent, &planned.steps)
+}
+
+/// Removes what the host captured of the services, which no rollback could bring back: it is done after the removal.
+pub fn purge(session: &Session, receipts: &[Receipt]) -> Result<Vec<PathBuf>> {
+    let mut purged = Vec::new();
+    for unit in receipts.iter().flat_map(|receipt| receipt.service.units()) {
+        let folder = session.layout.logs_of(&unit.id());
+        if system::files::remove_tree(&session.layout.on_disk(&folder))? {
+            purged.push(folder);
+        }
+    }
+    Ok(purged)
+}
