@@ -2,6 +2,8 @@
 //! on the target. A case is a folder; no code. `target.json` in it changes the target: `{"scope": "user", "version": 254}`.
 //!
 //! `UPDATE_GOLDEN=1 cargo test --test golden_systemd` writes what comes out; read the difference before keeping it.
+// On Windows a layout joins its paths with backslashes.
+#![cfg(unix)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -88,10 +88,3 @@ pub(super) fn service() -> Service {
         given: std::collections::BTreeMap::new(),
     }
 }
-
-#[test]
-fn dump() {
-    if let Ok(p) = std::env::var("DUMP_SAMPLE") {
-        std::fs::write(p, serde_json::to_string(&service()).unwrap()).unwrap();
-    }
-}
