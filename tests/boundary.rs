@@ -1,4 +1,5 @@
 //! The purity line of the crate documentation: what may touch the machine, and where.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
 use std::path::{Path, PathBuf};
 

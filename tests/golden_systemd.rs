@@ -4,6 +4,7 @@
 //! `UPDATE_GOLDEN=1 cargo test --test golden_systemd` writes what comes out; read the difference before keeping it.
 // On Windows a layout joins its paths with backslashes.
 #![cfg(unix)]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

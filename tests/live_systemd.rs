@@ -2,6 +2,7 @@
 //!
 //! The contract in `live/` is the same on every backend; what only systemd has is here.
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -2,6 +2,7 @@
 //!
 //! A new case needs no code: add the folder and run with `UPDATE_GOLDEN=1`, then read what was written. The manifests are
 //! resolved for systemd in system scope on Linux unless the first line says `# target: BACKEND OS SCOPE`.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

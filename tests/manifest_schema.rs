@@ -1,5 +1,6 @@
 //! The JSON Schema and the parser are made of the same declarations; here they are held against each other, and against
 //! the examples of the documentation, by a small checker of the keywords that the schema uses.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -83,7 +84,7 @@ impl Checker<'_> {
                                 below.push(format!("{path}: there is no such key"));
                             }
                             ("additionalProperties", None, Value::Object(_)) => {
-                                self.check(rule, item, &path, &mut below)
+                                self.check(rule, item, &path, &mut below);
                             }
                             _ => {}
                         }

@@ -1,6 +1,7 @@
 //! What stands in a rendered unit is what systemd's own parser reads: hostile values go through `systemd-analyze verify`, which
 //! prints each command line as it understood it and complains about everything it would drop.
 #![cfg(target_os = "linux")]
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

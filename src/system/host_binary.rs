@@ -76,12 +76,11 @@ fn own_program() -> Result<PathBuf> {
     std::env::current_exe().map_err(|error| Error::io("find daemonctl's own program", &error))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use crate::layout::Scope;
 
-    #[cfg(unix)]
     #[test]
     fn the_copy_runs_is_made_once_and_the_unused_are_pruned() {
         use std::os::unix::fs::MetadataExt;

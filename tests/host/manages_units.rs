@@ -100,12 +100,12 @@ fn a_changed_spec_counts_from_the_next_start() {
     let mut web = service("web", sh("echo old; exec sleep 1000"));
     let mut manager = install(&supervisor, &web);
     let forever = Deadline::after(None);
-    manager.start(&[web.clone()], forever, &mut Silent).remove(0).1.expect("started");
+    manager.start(std::slice::from_ref(&web), forever, &mut Silent).remove(0).1.expect("started");
     let main = supervisor.main_pid("web");
     web.exec = sh("echo new; exec sleep 1000");
     let mut manager = install(&supervisor, &web);
     assert_eq!(supervisor.main_pid("web"), main, "loading restarts nothing");
-    manager.restart(&[web.clone()], forever, &mut Silent).remove(0).1.expect("restarted");
+    manager.restart(std::slice::from_ref(&web), forever, &mut Silent).remove(0).1.expect("restarted");
     assert_eq!(all(&mut *manager, &[web], &LogQuery::default()), ["old", "new"]);
 }
 
@@ -128,10 +128,10 @@ fn without_a_supervisor_status_tells_what_lives() {
     let mut supervisor = Supervisor::start();
     let web = service("web", sh("exec sleep 1000"));
     let mut manager = install(&supervisor, &web);
-    manager.start(&[web.clone()], Deadline::after(None), &mut Silent).remove(0).1.expect("started");
+    manager.start(std::slice::from_ref(&web), Deadline::after(None), &mut Silent).remove(0).1.expect("started");
     let main = supervisor.main_pid("web");
     supervisor.kill();
-    let status = manager.status(&[web.clone()], Detail::Full).expect("status").remove(0);
+    let status = manager.status(std::slice::from_ref(&web), Detail::Full).expect("status").remove(0);
     assert_eq!((status.state, status.pid), (State::Running, Some(main)));
     assert!(status.notes.iter().any(|note| note.contains("no supervisor")), "{:?}", status.notes);
     signal(main, libc::SIGKILL);

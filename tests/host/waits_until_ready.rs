@@ -6,6 +6,7 @@ use daemonctl::service::{Health, HealthAction, HealthCheck, Kind, Probe, Ready, 
 
 use super::support::*;
 
+#[expect(clippy::unnecessary_wraps, reason = "as the service has it")]
 fn ready(when: ReadyWhen) -> Option<Ready> {
     Some(Ready { when, timeout: Duration::from_secs(10) })
 }

@@ -90,7 +90,7 @@ fn redis_and_nginx() {
     // A killed service comes back, and that is counted.
     signal(first_redis, Signal::SIGKILL);
     let status = t.wait_for("{p}redis", |status| {
-        status["state"] == "running" && status["pid"].as_u64().is_some_and(|pid| pid != first_redis as u64)
+        status["state"] == "running" && status["pid"].as_i64().is_some_and(|pid| pid != i64::from(first_redis))
     });
     assert_eq!(status["restarts"], 1, "{status:#}");
     eventually("redis answers again", || answers(redis, "PING\r\n", "PONG"));

@@ -7,9 +7,8 @@ fn names_that_are_good() {
     let Some(t) = Test::live("names") else { return };
     let long = format!("{{p}}{}", "n".repeat(80 - "names-".len()));
     let names = ["{p}a", "{p}a.b", "{p}my-svc", "{p}my_svc", "{p}1st", long.as_str()];
-    let manifest: String =
-        names.iter().map(|name| format!("[service.\"{name}\"]\nexec = [\"{{child}}\", \"sleep\"]\n")).collect();
-    t.manifest(&manifest);
+    let tables = names.map(|name| format!("[service.\"{name}\"]\nexec = [\"{{child}}\", \"sleep\"]\n"));
+    t.manifest(&tables.concat());
     t.install().ok();
     let pids: std::collections::BTreeSet<i32> = names.iter().map(|name| t.pid(name)).collect();
     assert_eq!(pids.len(), names.len());

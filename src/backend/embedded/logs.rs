@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 
 use super::merge::merge;
-use crate::error::{Error, IoContext, Result};
+use crate::error::{IoContext, Result};
 use crate::host::logs::format::undress;
 use crate::host::logs::read;
 use crate::layout::Layout;
@@ -248,7 +248,7 @@ impl Watch {
         match self.inotify.read_events() {
             Ok(_) => Ok(ControlFlow::Continue(())),
             Err(nix::errno::Errno::EINTR) => Ok(interrupted()),
-            Err(errno) => Err(Error::io("watch the log files", &errno.into())),
+            Err(errno) => Err(crate::error::Error::io("watch the log files", &errno.into())),
         }
     }
 }
@@ -261,7 +261,7 @@ impl Watch {
     }
 
     /// Without inotify the files are looked at four times a second.
-    #[expect(clippy::unnecessary_wraps, reason = "as where there is something to read")]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where there is something to read")]
     fn wait(&mut self) -> Result<ControlFlow<()>> {
         std::thread::sleep(std::time::Duration::from_millis(250));
         Ok(interrupted())

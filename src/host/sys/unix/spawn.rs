@@ -66,8 +66,10 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
         .stdin(Stdio::null())
         .stdout(launch.stdout.stdio())
         .stderr(launch.stderr.stdio());
+    #[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion, reason = "not 32 bits everywhere")]
+    let umask = launch.umask.map(libc::mode_t::try_from).transpose().map_err(io::Error::other)?;
     let becomes = Becomes {
-        umask: launch.umask,
+        umask,
         ids: launch.account.groups.as_ref().map(|groups| (launch.account.uid, launch.account.gid, groups.clone())),
         gid: launch.account.gid,
         open_files: launch.open_files,
@@ -81,7 +83,7 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
 }
 
 struct Becomes {
-    umask: Option<u32>,
+    umask: Option<libc::mode_t>,
     ids: Option<(u32, u32, Vec<u32>)>,
     gid: u32,
     open_files: Option<u64>,
@@ -104,14 +106,15 @@ impl Becomes {
         if let Some(files) = self.open_files {
             // Hard limits go up for root only; soft ones up to the hard one for anybody.
             let (_, hard) = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE)?;
-            let wanted = files.into();
+            #[allow(clippy::unnecessary_fallible_conversions, reason = "it is signed on FreeBSD")]
+            let wanted = files.try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
             let root = nix::unistd::geteuid().is_root();
             let hard = if root || wanted <= hard { wanted } else { hard };
             nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, wanted, hard)?;
         }
         if let Some(umask) = self.umask {
             // SAFETY: umask(2) cannot fail.
-            unsafe { libc::umask(umask as libc::mode_t) };
+            unsafe { libc::umask(umask) };
         }
         if let Some((uid, gid, groups)) = &self.ids {
             let count = groups.len().try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
