@@ -24,6 +24,8 @@ pub struct Edge<'a> {
     pub progress: &'a mut dyn Progress,
     /// By when all must be done.
     pub deadline: Deadline,
+    /// What the operator should know of what was done.
+    pub notes: Vec<String>,
 }
 
 /// What the starts, stops and restarts among the steps did, by unit.
@@ -92,7 +94,7 @@ fn seen(edge: &mut Edge<'_>, goal: &Goal) -> Result<()> {
     let now = look(edge, goal)?;
     let left: Vec<Step> = converge(&now, goal)
         .into_iter()
-        .filter(|step| !matches!(step, Step::Folder { .. } | Step::RemoveFolder { .. }))
+        .filter(|step| !matches!(step, Step::Folder { .. } | Step::RemoveFolder { .. } | Step::Linger { .. }))
         .collect();
     let Some(first) = left.first() else { return Ok(()) };
     let mut error = match first {
@@ -146,7 +148,13 @@ fn roll_back(edge: &mut Edge<'_>, intent: &Intent<'_>, mut journal: Journal, err
 /// goes on).
 pub fn reach(edge: &mut Edge<'_>, goal: &Goal) -> Result<Effects> {
     let mut deaf = Deaf(edge.progress);
-    let mut edge = Edge { layout: edge.layout, manager: edge.manager, progress: &mut deaf, deadline: edge.deadline };
+    let mut edge = Edge {
+        layout: edge.layout,
+        manager: edge.manager,
+        progress: &mut deaf,
+        deadline: edge.deadline,
+        notes: Vec::new(),
+    };
     let now = look(&mut edge, goal)?;
     let steps = converge(&now, goal);
     take(&mut edge, goal, &steps, |_| Ok(()))
@@ -233,7 +241,10 @@ fn one(edge: &mut Edge<'_>, goal: &Goal, step: &Step, batch: &mut Batch, effects
         Step::Reload { units } => edge.manager.reload(units),
         Step::Enable { units } => edge.manager.enable(&services(goal, units)),
         Step::Disable { units } => edge.manager.disable(&services(goal, units)),
-        Step::Linger { on } => edge.manager.set_linger(*on),
+        Step::Linger { on } => {
+            linger(edge, *on);
+            Ok(())
+        }
         Step::Forget { units } => edge.manager.forget(&services(goal, units)),
         Step::Stop { units } => {
             collect(edge.manager.stop(&services(goal, units), edge.deadline, edge.progress), effects)
@@ -245,6 +256,23 @@ fn one(edge: &mut Edge<'_>, goal: &Goal, step: &Step, batch: &mut Batch, effects
             collect(edge.manager.restart(&services(goal, units), edge.deadline, edge.progress), effects)
         }
     }
+}
+
+/// Lingering is the machine's to grant. Where it is not, the services run all the same, as long as the login does, and
+/// the operator is told.
+fn linger(edge: &mut Edge<'_>, on: bool) {
+    let note = match (edge.manager.set_linger(on), on) {
+        (Ok(()), true) => "lingering was switched on, so that the services start at boot and outlive the login; uninstall \
+                           switches it off again"
+            .to_owned(),
+        (Ok(()), false) => "lingering, which daemonctl had switched on, was switched off".to_owned(),
+        (Err(error), true) => format!(
+            "the services end with the login, since lingering could not be switched on ({error}); an administrator can: \
+             `loginctl enable-linger USER`"
+        ),
+        (Err(error), false) => format!("lingering could not be switched off: {error}"),
+    };
+    edge.notes.push(note);
 }
 
 fn services(goal: &Goal, units: &[String]) -> Vec<Service> {

@@ -97,8 +97,8 @@ impl Manager {
         let name = label.to_qualified_name();
         let (_lock, _) = session.lock(&format!("uninstall {name}"), &mut progress)?;
         if let Some(receipt) = session.receipts.get(&name).cloned() {
-            let planned = install::plan_removal(&mut session, receipt.backend, &[receipt], &mut progress)?;
-            install::uninstall(&mut session, &planned, format!("uninstall {name}"), &mut progress, None)?;
+            let mut planned = install::plan_removal(&mut session, receipt.backend, &[receipt], &mut progress)?;
+            install::uninstall(&mut session, &mut planned, format!("uninstall {name}"), &mut progress, None)?;
         }
         files::remove(&session.layout.on_disk(&manifest_path(&session, &name))).map(drop)
     }

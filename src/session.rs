@@ -112,7 +112,7 @@ impl Session {
         self.manager(kind)?;
         let Self { layout, managers, .. } = self;
         match managers.get_mut(&kind) {
-            Some(manager) => Ok(Edge { layout, manager: manager.as_mut(), progress, deadline }),
+            Some(manager) => Ok(Edge { layout, manager: manager.as_mut(), progress, deadline, notes: Vec::new() }),
             None => Err(Error::failed(format!("the {} manager could not be opened", kind.name()))),
         }
     }

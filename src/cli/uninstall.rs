@@ -42,8 +42,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     }
     let mut units = absent(&selection, &groups)?;
     for (kind, receipts) in groups {
-        let planned = install::plan_removal(&mut session, kind, &receipts, &mut progress)?;
-        let effects = install::uninstall(&mut session, &planned, command.clone(), &mut progress, args.wait)?;
+        let mut planned = install::plan_removal(&mut session, kind, &receipts, &mut progress)?;
+        let effects = install::uninstall(&mut session, &mut planned, command.clone(), &mut progress, args.wait)?;
         if args.purge {
             for folder in install::purge(&session, &receipts)? {
                 notes.push(format!("removed {}", folder.display()));

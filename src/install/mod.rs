@@ -170,7 +170,7 @@ pub fn install(
     {
         system::host_binary::ensure(&session.layout)?;
     }
-    let planned = plan(session, prepared, options, progress)?;
+    let mut planned = plan(session, prepared, options, progress)?;
     if planned.steps.iter().any(|step| matches!(step, Step::Write { .. })) && !session.offline() {
         session.manager(planned.backend)?.verify(&planned.artifacts)?;
     }
@@ -183,6 +183,8 @@ pub fn install(
     };
     let mut edge = session.edge(planned.backend, Deadline::after(options.wait), progress)?;
     let effects = apply::apply(&mut edge, &intent, &planned.steps)?;
+    let notes = std::mem::take(&mut edge.notes);
+    planned.notes.extend(notes);
     Ok((planned, effects))
 }
 

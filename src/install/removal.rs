@@ -60,7 +60,7 @@ pub fn plan_removal(
 /// finished by the next command; one that fails (a service that cannot be stopped) is taken back.
 pub fn uninstall(
     session: &mut Session,
-    planned: &Planned,
+    planned: &mut Planned,
     command: String,
     progress: &mut dyn Progress,
     wait: Option<Duration>,
@@ -73,7 +73,10 @@ pub fn uninstall(
         direction: Direction::Forward,
     };
     let mut edge = session.edge(planned.backend, Deadline::after(wait), progress)?;
-    apply::apply(&mut edge, &intent, &planned.steps)
+    let effects = apply::apply(&mut edge, &intent, &planned.steps)?;
+    let notes = std::mem::take(&mut edge.notes);
+    planned.notes.extend(notes);
+    Ok(effects)
 }
 
 /// Removes what the host captured of the services, which no rollback could bring back: it is done after the removal.
