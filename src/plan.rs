@@ -133,7 +133,11 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
         }
     };
 
-    let stop = names(&|unit| (unit.run == Run::Down || !unit.present) && is_up(&unit.service.id()));
+    // A oneshot that has completed is still something to the manager that must be taken down before it goes.
+    let stop = names(&|unit| {
+        let id = unit.service.id();
+        (unit.run == Run::Down && is_up(&id)) || (!unit.present && satisfied(&id))
+    });
     if !stop.is_empty() {
         steps.push(Step::Stop { units: stop });
     }
@@ -219,5 +223,116 @@ fn shown(kept: Option<&Kept>) -> String {
             format!("(mode {mode:04o}: not shown; sha256 {})\n", crate::receipt::sha256(content))
         }
         Some(Kept::File { content, .. }) => String::from_utf8_lossy(content).into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::{BackendKind, Target, UnitState};
+    use crate::facts::Foreign;
+    use crate::goal::{FileGoal, UnitGoal};
+    use crate::layout::Scope;
+    use crate::manifest::{self, ResolveDirs};
+    use crate::service::Service;
+
+    fn services(names: &[&str]) -> Vec<Service> {
+        let text: String = names.iter().map(|name| format!("[service.{name}]\nexec = [\"/bin/true\"]\n")).collect();
+        let manifest = manifest::parse(text.as_bytes(), "m.toml".as_ref()).unwrap();
+        let target = Target::elsewhere(BackendKind::Systemd, Scope::System);
+        manifest::resolve(&manifest, &target, &Foreign, &ResolveDirs { manifest_dir: "/".into() }).unwrap()
+    }
+
+    fn file(text: &str) -> Kept {
+        Kept::File { content: text.into(), mode: 0o644, uid: 0, gid: 0 }
+    }
+
+    fn goal_of(units: &[(&str, bool)]) -> Goal {
+        let names: Vec<&str> = units.iter().map(|(name, _)| *name).collect();
+        let mut goal = Goal::default();
+        for (service, (name, present)) in services(&names).into_iter().zip(units) {
+            goal.files.insert(
+                format!("/etc/{name}").into(),
+                FileGoal { body: present.then(|| file("new")), unit: Some((*name).to_owned()), definition: true },
+            );
+            let run = if *present { Run::Up } else { Run::Down };
+            goal.units.push(UnitGoal {
+                service,
+                present: *present,
+                run,
+                enabled: None,
+                restart: RestartIf::FilesChange,
+            });
+        }
+        goal
+    }
+
+    fn now_of(units: &[(&str, &str, State)]) -> Now {
+        let mut now = Now::default();
+        for (name, text, state) in units {
+            now.files.insert(format!("/etc/{name}").into(), Some(file(text)));
+            let state = UnitState {
+                unit: (*name).to_owned(),
+                loaded: true,
+                state: *state,
+                wanted: None,
+                enabled: true,
+                pid: Some(7),
+                origin: None,
+            };
+            now.units.insert((*name).to_owned(), state);
+        }
+        now
+    }
+
+    fn words(steps: &[Step]) -> Vec<String> {
+        steps.iter().map(Step::describe).collect()
+    }
+
+    #[test]
+    fn nothing_to_do_is_no_step() {
+        let steps = converge(&now_of(&[("a", "new", State::Running)]), &goal_of(&[("a", true)]));
+        assert_eq!(steps, []);
+    }
+
+    #[test]
+    fn only_what_changed_is_restarted_and_what_is_down_is_started() {
+        let now = now_of(&[("a", "new", State::Running), ("b", "old", State::Running), ("c", "new", State::Stopped)]);
+        let steps = converge(&now, &goal_of(&[("a", true), ("b", true), ("c", true)]));
+        let definitions = "reload the manager's definitions of b";
+        assert_eq!(words(&steps), ["replace /etc/b", definitions, "restart b", "start c"]);
+    }
+
+    #[test]
+    fn what_goes_is_stopped_before_its_file_is_removed_and_forgotten_after() {
+        let steps = converge(&now_of(&[("a", "new", State::Running)]), &goal_of(&[("a", false)]));
+        assert_eq!(words(&steps), ["stop a", "remove /etc/a", "reload the manager's definitions of a", "forget a"]);
+        let steps = converge(&now_of(&[("a", "new", State::Completed)]), &goal_of(&[("a", false)]));
+        assert_eq!(words(&steps)[0], "stop a", "a completed oneshot is still held by the manager");
+    }
+
+    #[test]
+    fn an_adopted_file_that_comes_back_keeps_its_unit() {
+        let mut goal = goal_of(&[("a", false)]);
+        goal.files.get_mut(std::path::Path::new("/etc/a")).unwrap().body = Some(file("theirs"));
+        let steps = converge(&now_of(&[("a", "new", State::Running)]), &goal);
+        assert_eq!(words(&steps), ["stop a", "replace /etc/a", "reload the manager's definitions of a"]);
+    }
+
+    #[test]
+    fn a_rollback_restarts_only_what_was_restarted() {
+        let mut goal = goal_of(&[("a", true), ("b", true)]);
+        goal.units[0].restart = RestartIf::PidIsNot(Some(7));
+        goal.units[1].restart = RestartIf::PidIsNot(Some(6));
+        let now = now_of(&[("a", "old", State::Running), ("b", "old", State::Running)]);
+        let steps = words(&converge(&now, &goal));
+        assert_eq!(steps.last().unwrap(), "restart b");
+    }
+
+    #[test]
+    fn secrets_are_not_shown_in_a_diff() {
+        let secret = |text: &str| Kept::File { content: text.into(), mode: 0o600, uid: 0, gid: 0 };
+        let shown = diff(Some(&secret("PASSWORD=one")), Some(&secret("PASSWORD=two"))).join("\n");
+        assert!(!shown.contains("PASSWORD") && shown.contains("0600"), "{shown}");
     }
 }

@@ -7,13 +7,13 @@ use jiff::{Timestamp, Zoned};
 
 use super::style::{self, DIM, paint};
 use super::{Context, output};
-use crate::backend::BackendKind;
+use crate::backend::{BackendKind, embedded};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::logs::{LogLine, LogQuery, Sink, Stream};
 use crate::report::{Report, Style};
 use crate::service::Service;
-use crate::session::Selection;
+use crate::session::{Selection, Session};
 
 /// Lines that are shown where nothing says how many.
 const USUAL: usize = 100;
@@ -58,14 +58,14 @@ fn parse_lines(text: &str) -> Result<Count, String> {
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
     let query = query(args, &crate::system::local_time(crate::system::now()))?;
     let mut session = context.session()?;
-    let groups = session.select(&Selection::from_words(&args.names)?)?;
+    let groups = places(session.select(&Selection::from_words(&args.names)?)?);
     let units: Vec<String> = groups.values().flatten().map(Service::id).collect();
     let mut shown = Shown::new(context, &units);
     match groups.len() {
         0 => output::remark(&format!("nothing is installed in {} scope", session.layout.scope.name()), context),
         1 => {
-            for (kind, units) in &groups {
-                session.manager(*kind)?.logs(units, &query, &mut shown)?;
+            for (place, units) in &groups {
+                read(&mut session, *place, units, &query, &mut shown)?;
             }
         }
         _ => {
@@ -73,8 +73,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
                 return Err(several(&groups));
             }
             let mut kept = Kept::default();
-            for (kind, units) in &groups {
-                session.manager(*kind)?.logs(units, &query, &mut kept)?;
+            for (place, units) in &groups {
+                read(&mut session, *place, units, &query, &mut kept)?;
             }
             let _ = kept.by_time().into_iter().try_for_each(|line| shown.line(line));
         }
@@ -83,13 +83,45 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     Ok(Report::done(output::Silence))
 }
 
-fn several(groups: &BTreeMap<BackendKind, Vec<Service>>) -> Error {
-    let of = |(kind, units): (&BackendKind, &Vec<Service>)| {
+/// Where lines are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    /// Where a service manager keeps them.
+    Manager(BackendKind),
+    /// In files that the manifest names.
+    Files,
+}
+
+/// The units by where their lines are. What goes to files and to the manager is read from the manager, which has it all.
+fn places(groups: BTreeMap<BackendKind, Vec<Service>>) -> BTreeMap<Place, Vec<Service>> {
+    let mut places: BTreeMap<Place, Vec<Service>> = BTreeMap::new();
+    for (kind, units) in groups {
+        for unit in units {
+            let files = kind != BackendKind::Embedded && unit.logs.file.is_some() && !unit.logs.native;
+            places.entry(if files { Place::Files } else { Place::Manager(kind) }).or_default().push(unit);
+        }
+    }
+    places
+}
+
+fn read(session: &mut Session, place: Place, units: &[Service], query: &LogQuery, sink: &mut dyn Sink) -> Result<()> {
+    match place {
+        Place::Manager(kind) => session.manager(kind)?.logs(units, query, sink),
+        Place::Files => embedded::file_logs(&session.layout, units, query, sink),
+    }
+}
+
+fn several(groups: &BTreeMap<Place, Vec<Service>>) -> Error {
+    let of = |(place, units): (&Place, &Vec<Service>)| {
         let names: Vec<_> = units.iter().map(Service::id).collect();
-        format!("{}: {}", kind.name(), names.join(" "))
+        let place = match place {
+            Place::Manager(kind) => kind.name(),
+            Place::Files => "files",
+        };
+        format!("{place}: {}", names.join(" "))
     };
-    let error = Error::new(Exit::Usage, "services on several backends can't be followed together");
-    groups.iter().map(of).fold(error, Error::detail).hint("name services of one backend")
+    let error = Error::new(Exit::Usage, "services whose lines are in several places can't be followed together");
+    groups.iter().map(of).fold(error, Error::detail).hint("name services of one place")
 }
 
 fn query(args: &Args, now: &Zoned) -> Result<LogQuery> {

@@ -22,6 +22,28 @@ mod tests;
 #[cfg(unix)]
 mod verbs;
 
+/// Reads what services wrote into files of their own, all generations, whichever manager runs them.
+#[cfg(unix)]
+pub fn file_logs(
+    layout: &crate::layout::Layout,
+    units: &[Service],
+    query: &crate::logs::LogQuery,
+    sink: &mut dyn crate::logs::Sink,
+) -> Result<()> {
+    logs::logs(layout, units, query, sink)
+}
+
+/// Reads what services wrote into files of their own.
+#[cfg(not(unix))]
+pub fn file_logs(
+    _: &crate::layout::Layout,
+    _: &[Service],
+    _: &crate::logs::LogQuery,
+    _: &mut dyn crate::logs::Sink,
+) -> Result<()> {
+    Err(crate::error::Error::failed("log files cannot be read on this operating system yet"))
+}
+
 /// The backend.
 #[derive(Debug, Clone, Copy)]
 pub struct Embedded;
