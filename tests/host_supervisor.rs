@@ -22,6 +22,8 @@ mod shims_one_service;
 mod support;
 #[path = "host/waits_until_ready.rs"]
 mod waits_until_ready;
+#[path = "host/watches_files.rs"]
+mod watches_files;
 #[path = "host/writes_logs.rs"]
 mod writes_logs;
 

@@ -1,7 +1,7 @@
 //! The host: daemonctl's own supervisor. One event-driven loop for N services.
 //!
 //! `machine` decides, and is pure; the rest are its senses and its hands. `engine` is the loop, `logs` what services
-//! write, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
+//! write, `watch` the files whose change means something, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
 //! system.
 //!
 //! Where things lie (see [`Layout`]): in the runtime folder the lock, the control socket, `state.json` and each unit's
@@ -20,6 +20,8 @@ pub mod logs;
 pub mod machine;
 pub mod state;
 pub mod sys;
+#[cfg(unix)]
+pub mod watch;
 pub mod words;
 
 #[cfg(unix)]

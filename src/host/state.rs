@@ -52,6 +52,9 @@ pub struct Record {
     pub checks: Vec<Check>,
     /// What it says of itself (`STATUS=`).
     pub says: Option<String>,
+    /// What is wrong with its watched files, or with a change of them.
+    #[serde(default)]
+    pub files: Vec<String>,
     /// When the last run ended.
     pub ended_at: Option<Timestamp>,
     /// Where its output goes, and how that fares.
@@ -182,6 +185,7 @@ impl Record {
         if let Some(says) = &self.says {
             status.notes.push(format!("it says: {says}"));
         }
+        status.notes.extend(self.files.iter().cloned());
         for log in &self.logs {
             if let Some(trouble) = &log.trouble {
                 status.notes.push(format!("{trouble}; {} bytes of output are lost", log.dropped));

@@ -13,3 +13,4 @@ mod names;
 mod ownership;
 mod start;
 mod stop;
+mod watch;

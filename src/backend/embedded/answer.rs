@@ -120,10 +120,13 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             HTTPS,
             HTTPS_REMEDY,
         ),
-        Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce => refused(
-            "the supervisor does not watch files yet",
-            "remove the `watch` table and run `daemonctl reload` after a change, or use the systemd backend",
+        Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce if target.os != "linux" => refused(
+            "the supervisor watches files on Linux only",
+            "put the `watch` table below `[service.NAME.on.linux]`, and run `daemonctl reload` after a change here",
         ),
+        Key::WatchPaths => native("watched by the supervisor, with patterns"),
+        Key::WatchAction | Key::WatchCommand => native("done by the supervisor; `reload.check` comes first"),
+        Key::WatchDebounce => native("a timer"),
         Key::LogsTo => native("the given files, or the supervisor's own folder where none is given"),
         Key::LogsFile | Key::LogsStdout | Key::LogsStderr => native("written by the supervisor"),
         Key::LogsFormat => native("written so by the supervisor; in its own files each line has its time by default"),

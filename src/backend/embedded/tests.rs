@@ -79,8 +79,10 @@ fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
             refused.push(key.path());
         }
     }
-    for key in ["after", "watch.paths", "limits.memory", "schedule.every", "security.capabilities"] {
+    for key in ["after", "limits.memory", "schedule.every", "security.capabilities"] {
         assert!(refused.contains(&key), "{key}");
     }
-    assert!(!refused.contains(&"restart.policy"));
+    assert!(!refused.contains(&"restart.policy") && !refused.contains(&"watch.paths"));
+    let bsd = Target { os: "freebsd", ..target() };
+    assert!(matches!(Embedded.answer(Key::WatchPaths, None, &bsd), Answer::Refused { .. }));
 }

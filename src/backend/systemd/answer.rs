@@ -131,6 +131,11 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             service.and_then(|s| s.reload.as_ref()).and_then(|reload| reload.check.as_ref()),
             "an earlier line of ExecReload=",
         ),
+        Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce
+            if service.is_some_and(|s| s.kind != Kind::Service && others_host(s, target)) =>
+        {
+            watched_after_its_end()
+        }
         Key::WatchPaths => watch_paths(service),
         Key::WatchAction => match service {
             Some(s) if s.reload.is_none() && s.watch.as_ref().is_some_and(|w| w.action == WatchAction::Reload) => {
@@ -138,6 +143,12 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
                     "a change shall reload the service, and it has no `reload`",
                     "add `[service.NAME.reload]`, or use `action = \"restart\"`",
                 )
+            }
+            Some(s)
+                if s.watch.as_ref().is_some_and(|w| w.action == WatchAction::Restart)
+                    && s.reload.as_ref().is_some_and(|reload| reload.check.is_some()) =>
+            {
+                hosts(s, "a path unit restarts without asking `reload.check` first")
             }
             _ => native("a path unit that starts name:watch.service"),
         },
@@ -147,7 +158,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         },
         Key::WatchDebounce => match service.and_then(|s| s.watch.as_ref()) {
             Some(watch) if watch.debounce.is_zero() => native("path units act at once"),
-            _ => host("path units act at once"),
+            _ => service.map_or_else(|| host("path units act at once"), |s| hosts(s, "path units act at once")),
         },
         Key::LogsTo => match service.map(|s| &s.logs) {
             Some(logs) if logs.native && logs.file.is_some() => {
@@ -329,7 +340,44 @@ fn watch_paths(service: Option<&Service>) -> Answer {
             quote::path_refused(Path::new(path))
         }
     });
-    bad.map_or_else(|| native("PathChanged="), host)
+    match (bad, service) {
+        (Some(why), Some(s)) => hosts(s, why),
+        _ => native("PathChanged="),
+    }
+}
+
+/// The host watches for what runs under it; for what has run to its end there is none any more.
+fn hosts(service: &Service, why: &'static str) -> Answer {
+    if service.kind == Kind::Service { host(why) } else { watched_after_its_end() }
+}
+
+fn watched_after_its_end() -> Answer {
+    refused(
+        "daemonctl's host would watch these files, and it ends with what runs to completion",
+        "watch whole paths with `debounce = \"0ms\"`, and leave out what needs the host (`daemonctl support` names it)",
+    )
+}
+
+/// Whether keys that have nothing to do with watching need the host.
+fn others_host(service: &Service, target: &Target) -> bool {
+    service.host == HostMode::Always
+        || service.host == HostMode::Auto
+            && service
+                .given
+                .keys()
+                .filter(|key| {
+                    !matches!(
+                        key,
+                        Key::WatchPaths
+                            | Key::WatchAction
+                            | Key::WatchCommand
+                            | Key::WatchDebounce
+                            | Key::SecurityProfile
+                            | Key::SecuritySecrets
+                            | Key::SecurityCapabilities
+                    )
+                })
+                .any(|key| matches!(answer(*key, Some(service), target), Host(_)))
 }
 
 fn log_file(service: Option<&Service>, target: &Target) -> Answer {

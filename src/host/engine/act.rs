@@ -215,6 +215,7 @@ impl Engine {
         unit.checks.clear();
         unit.says = None;
         self.open_notify(id)?;
+        self.watch_files(id);
         let mut setting = self.try_setting(id)?;
         let Some(unit) = self.units.get_mut(id) else { return Err(Error::failed("the unit is gone")) };
         let service = &unit.service;
@@ -349,6 +350,7 @@ impl Engine {
         // A pipe that can't be opened is told by `status`; the service is not hurt by it.
         let _ = self.ensure_pipes(id);
         let _ = self.open_notify(id);
+        self.watch_files(id);
         let teller = self.teller(id);
         let Some(unit) = self.units.get_mut(id) else { return };
         unit.far = true;

@@ -133,6 +133,7 @@ impl Engine {
     }
 
     pub(super) fn forget(&mut self, id: &Id) {
+        self.unwatch_files(id);
         if let Some(mut unit) = self.units.remove(id) {
             unit.unwatch();
             unit.abandon();
@@ -218,6 +219,8 @@ impl Engine {
         let had = unit.state.wanted;
         if alive {
             self.adopt(id);
+        } else if current == Current::Completed && had == Wanted::Up {
+            self.watch_files(id);
         } else if !current.at_rest() {
             let _ = self.ensure_pipes(id);
             if let Some(unit) = self.units.get_mut(id) {

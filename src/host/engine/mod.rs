@@ -6,11 +6,12 @@
 //!
 //! `unit` is what is kept of a unit, `act` the hands, `jobs` the requests that wait for units, `depend` the order,
 //! `load` the specs, intents and the takeover, `pump` the output, `command`, `probe`, `watch` and `notify` the senses,
-//! `serve` the control socket.
+//! `files` the watched files, `serve` the control socket.
 
 mod act;
 mod command;
 mod depend;
+mod files;
 mod jobs;
 mod load;
 mod notify;
@@ -97,6 +98,10 @@ enum Input {
     Delayed(Id),
     /// The reload action of a unit is done.
     Reloaded(Id, Result<(), String>),
+    /// Something happened in watched folders.
+    Touched(Vec<sys::Touch>),
+    /// The check or command after a change of a run's files is done.
+    Checked(Id, Rc<str>, Result<(), String>),
 }
 
 /// What the watchers of a run see.
@@ -126,6 +131,7 @@ pub struct Engine {
     deadlines: BTreeSet<(Moment, Id)>,
     queue: VecDeque<(Id, Event)>,
     commands: Commands,
+    watches: files::Watches,
     jobs: Vec<Job>,
     tx: mpsc::UnboundedSender<Input>,
     rx: mpsc::UnboundedReceiver<Input>,
@@ -170,6 +176,7 @@ impl Engine {
             deadlines: BTreeSet::new(),
             queue: VecDeque::new(),
             commands: Commands::default(),
+            watches: files::Watches::default(),
             jobs: Vec::new(),
             tx,
             rx,
@@ -214,7 +221,8 @@ impl Engine {
                 continue;
             }
             let now = sys::monotonic();
-            let due = self.deadlines.first().map(|(at, _)| at.saturating_sub(now));
+            let timers = [self.deadlines.first(), self.watches.due.first()];
+            let due = timers.into_iter().flatten().map(|(at, _)| at.saturating_sub(now)).min();
             let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
             let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
             let sleep = due.into_iter().chain(flush).chain(empty).min();
@@ -248,6 +256,7 @@ impl Engine {
             self.deadlines.remove(&(at, Rc::clone(&id)));
             self.queue.push_back((id, Event::Deadline));
         }
+        self.look_at_files(now);
     }
 
     fn take(&mut self, input: Input) {
@@ -267,7 +276,12 @@ impl Engine {
                     self.queue.push_back((id, Event::Start));
                 }
             }
-            Input::Reloaded(id, result) => self.reloaded(&id, &result),
+            Input::Reloaded(id, result) => {
+                self.reloaded(&id, &result);
+                self.change_done(&id, result);
+            }
+            Input::Touched(touches) => self.touched(touches),
+            Input::Checked(id, run, result) => self.checked(&id, &run, result),
         }
         self.pump();
     }
@@ -322,6 +336,7 @@ impl Engine {
         let name = unit.service.name.clone();
         self.tell_hooks(id);
         self.tell_above(id);
+        self.follow_watch(id, before);
         for dependent in self.dependents.get(&name).cloned().unwrap_or_default() {
             self.check_dependencies(&dependent);
         }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use tokio::task::AbortHandle;
 
+use super::files::Watched;
 use super::notify::Socket;
 use super::pump::Pipe;
 use crate::host::machine::{Current, Policy, State};
@@ -27,6 +28,8 @@ pub(super) struct Unit {
     pub(super) notify: Option<Socket>,
     /// `WATCHDOG=1` came.
     pub(super) beat: Rc<tokio::sync::Notify>,
+    /// Its watched files, while they are.
+    pub(super) watched: Option<Watched>,
     /// Tasks that look for readiness and health.
     pub(super) watchers: Vec<AbortHandle>,
     /// The conditions, hooks or stop command under way.
@@ -56,6 +59,7 @@ impl Unit {
             pipes: Vec::new(),
             notify: None,
             beat: Rc::default(),
+            watched: None,
             watchers: Vec::new(),
             work: None,
             waiting: None,
@@ -80,6 +84,7 @@ impl Unit {
             healthy: self.healthy,
             checks: self.checks.clone(),
             says: self.says.clone(),
+            files: self.watched.as_ref().map(Watched::notes).unwrap_or_default(),
             ended_at: self.ended_at,
             logs: self.log_records(),
             stop: self.stop.clone(),

@@ -4,6 +4,7 @@ mod account;
 mod clock;
 mod datagram;
 mod fifo;
+mod inotify;
 mod lock;
 mod process;
 mod spawn;
@@ -14,6 +15,7 @@ pub use account::{Account, account_of, own_account};
 pub use clock::{boot_id, monotonic};
 pub use datagram::{bind_datagram, receive};
 pub use fifo::{fifo, open_fifo_for_child, open_fifo_for_reading};
+pub use inotify::{Inotify, Touch, What};
 pub use lock::{Lock, hold_lock};
 pub use process::{
     Identity, become_subreaper, forget_inherited_files, group_of, identify, lives, reap, send, send_group, signal_name,

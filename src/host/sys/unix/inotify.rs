@@ -1,0 +1,131 @@
+//! Events of files: inotify on Linux; other systems have none that follow folders by path, and the backends refuse `watch`
+//! there.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+/// Something that happened in a watched folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Touch {
+    /// The watch; None: of any, events were lost.
+    pub watch: Option<i32>,
+    /// The entry; None: the folder itself.
+    pub name: Option<OsString>,
+    /// What.
+    pub what: What,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// It was written to and closed.
+    Written,
+    /// It came to be; a file is perhaps still being written.
+    Created,
+    /// Something else: moved here or away, deleted, touched.
+    Other,
+    /// The watch is over: the folder is gone.
+    Over,
+}
+
+#[cfg(target_os = "linux")]
+mod real {
+    use std::os::fd::{AsFd, AsRawFd};
+
+    use nix::sys::inotify::{AddWatchFlags as Flag, InitFlags, Inotify as Instance, InotifyEvent};
+
+    use super::{OwnedFd, Path, Touch, What, io};
+
+    /// An instance, which holds any number of watches.
+    #[derive(Debug)]
+    pub struct Inotify(Instance);
+
+    impl Inotify {
+        /// A new one.
+        pub fn new() -> io::Result<Self> {
+            Ok(Self(Instance::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?))
+        }
+
+        /// A descriptor that is readable when there are events.
+        pub fn readiness(&self) -> io::Result<OwnedFd> {
+            self.0.as_fd().try_clone_to_owned()
+        }
+
+        /// Watches a folder; one that is watched already gives the same number.
+        pub fn add(&self, folder: &Path) -> io::Result<i32> {
+            let mask = Flag::IN_CLOSE_WRITE
+                | Flag::IN_CREATE
+                | Flag::IN_DELETE
+                | Flag::IN_MOVED_FROM
+                | Flag::IN_MOVED_TO
+                | Flag::IN_ATTRIB
+                | Flag::IN_DELETE_SELF
+                | Flag::IN_MOVE_SELF
+                | Flag::IN_ONLYDIR;
+            Ok(self.0.add_watch(folder, mask)?.as_raw())
+        }
+
+        /// Watches no more; one that is over already is no error.
+        pub fn remove(&self, watch: i32) {
+            // SAFETY: inotify_rm_watch(2) takes numbers only.
+            unsafe { libc::inotify_rm_watch(self.0.as_fd().as_raw_fd(), watch) };
+        }
+
+        /// The events that have happened since.
+        pub fn events(&self) -> io::Result<Vec<Touch>> {
+            Ok(self.0.read_events()?.into_iter().map(touch).collect())
+        }
+    }
+
+    fn touch(event: InotifyEvent) -> Touch {
+        let what = if event.mask.contains(Flag::IN_IGNORED) {
+            What::Over
+        } else if event.mask.contains(Flag::IN_CLOSE_WRITE) {
+            What::Written
+        } else if event.mask.contains(Flag::IN_CREATE) {
+            What::Created
+        } else {
+            What::Other
+        };
+        let watch = (!event.mask.contains(Flag::IN_Q_OVERFLOW)).then(|| event.wd.as_raw());
+        Touch { watch, name: event.name, what }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod real {
+    use super::{OwnedFd, Path, Touch, io};
+
+    /// There is none here.
+    #[derive(Debug)]
+    pub struct Inotify(());
+
+    impl Inotify {
+        /// Says so.
+        pub fn new() -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Says so.
+        pub fn readiness(&self) -> io::Result<OwnedFd> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Says so.
+        pub fn add(&self, _: &Path) -> io::Result<i32> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        /// Nothing is watched.
+        pub fn remove(&self, _: i32) {}
+
+        /// Nothing happens.
+        pub fn events(&self) -> io::Result<Vec<Touch>> {
+            Ok(Vec::new())
+        }
+    }
+}
+
+pub use real::Inotify;
