@@ -159,7 +159,7 @@ pub(crate) trait Table: Default {
 }
 
 /// Reads a table.
-pub(crate) fn decode_table<T: Table>(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<T> {
+pub(crate) fn decode_table<T: Table>(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Box<T>> {
     let DeValue::Table(entries) = raw.get_ref() else {
         let expected = match T::PLACE.strip_prefix('[') {
             Some(_) => format!("a table: {}", T::PLACE),
@@ -167,7 +167,8 @@ pub(crate) fn decode_table<T: Table>(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Opt
         };
         return cx.mistyped(raw, &expected);
     };
-    let mut table = T::default();
+    // In its box from the start: a service's table is some kilobytes, and there may be a thousand.
+    let mut table = Box::<T>::default();
     for (key, value) in entries {
         if !table.set(key.get_ref(), key.span().into(), value, cx) {
             table.set_other(key.get_ref(), key.span().into(), value, cx);
@@ -178,7 +179,7 @@ pub(crate) fn decode_table<T: Table>(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Opt
 
 impl<T: Table> Value for Box<T> {
     fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        decode_table(raw, cx).map(Self::new)
+        decode_table(raw, cx)
     }
 
     fn schema(defs: &mut Defs) -> serde_json::Value {

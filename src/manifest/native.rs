@@ -35,19 +35,19 @@ enum Shape {
 
 /// `[service.NAME.systemd]`.
 #[derive(Debug)]
-pub(crate) struct Sections(pub(crate) Native);
+pub(crate) struct Sections(pub(crate) Box<Native>);
 
 /// `[service.NAME.windows]` and others.
 #[derive(Debug)]
-pub(crate) struct Flat(pub(crate) Native);
+pub(crate) struct Flat(pub(crate) Box<Native>);
 
 /// `[service.NAME.launchd]`.
 #[derive(Debug)]
-pub(crate) struct Nested(pub(crate) Native);
+pub(crate) struct Nested(pub(crate) Box<Native>);
 
 impl Value for Sections {
     fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        table(raw, cx, Shape::Sections, 0).map(Self)
+        table(raw, cx, Shape::Sections, 0).map(|table| Self(Box::new(table)))
     }
 
     fn schema(_: &mut Defs) -> Json {
@@ -63,7 +63,7 @@ impl Value for Sections {
 
 impl Value for Flat {
     fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        table(raw, cx, Shape::Flat, 1).map(Self)
+        table(raw, cx, Shape::Flat, 1).map(|table| Self(Box::new(table)))
     }
 
     fn schema(_: &mut Defs) -> Json {
@@ -74,7 +74,7 @@ impl Value for Flat {
 
 impl Value for Nested {
     fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        table(raw, cx, Shape::Nested, 0).map(Self)
+        table(raw, cx, Shape::Nested, 0).map(|table| Self(Box::new(table)))
     }
 
     fn schema(_: &mut Defs) -> Json {

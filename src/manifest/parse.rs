@@ -143,8 +143,9 @@ fn text_of(bytes: &[u8]) -> Result<&str, (String, Box<ManifestError>)> {
             error.expected("expected UTF-8").hint("save it as UTF-8; in PowerShell: `Out-File -Encoding utf8`"),
         ));
     }
-    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
-        let shown = String::from_utf8_lossy(&bytes[..at]).into_owned();
+    if bytes.contains(&0) {
+        let text = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+        let shown = String::from_utf8_lossy(text).into_owned();
         let error =
             ManifestError::new(Span::new(shown.len(), shown.len()), "the manifest is binary: it has a NUL byte");
         return Err((shown, Box::new(error.expected("expected TOML, which is text").hint("is this the right file?"))));

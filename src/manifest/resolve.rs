@@ -74,13 +74,22 @@ fn all(
             windows: target.os == "windows",
         };
         edges.push(edges_of(layers, &names));
-        services.push(Some(service(name, layers, &names, &mut cx)));
+        services.push(service(name, layers, &names, &mut cx));
         errors.append(&mut cx.errors);
     }
     let order = order::order(&edges, |index| &entries[index].0, &mut errors);
-    let mut ordered: Vec<Service> = order.into_iter().filter_map(|index| services[index].take()).collect();
+    let mut ordered = in_order(services, &order);
     note_instances(&mut ordered);
     (ordered, errors)
+}
+
+/// The services in this order; most manifests are written in it, and then nothing is moved.
+fn in_order(services: Vec<Service>, order: &[usize]) -> Vec<Service> {
+    if order.is_sorted() {
+        return services;
+    }
+    let mut services: Vec<Option<Service>> = services.into_iter().map(Some).collect();
+    order.iter().filter_map(|index| services[*index].take()).collect()
 }
 
 /// A dependency on a service means all of its instances.

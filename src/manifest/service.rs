@@ -119,14 +119,14 @@ impl ServiceTable {
     /// The native table of a backend, with the place of its key.
     pub(crate) fn native(&self, backend: BackendKind) -> Option<(&super::native::Native, super::source::Span)> {
         match backend {
-            BackendKind::Systemd => self.systemd.as_ref().map(|field| (&field.value.0, field.key)),
-            BackendKind::Launchd => self.launchd.as_ref().map(|field| (&field.value.0, field.key)),
-            BackendKind::Windows => self.windows.as_ref().map(|field| (&field.value.0, field.key)),
-            BackendKind::Openrc => self.openrc.as_ref().map(|field| (&field.value.0, field.key)),
-            BackendKind::Sysv => self.sysv.as_ref().map(|field| (&field.value.0, field.key)),
-            BackendKind::Runit => self.runit.as_ref().map(|field| (&field.value.0, field.key)),
-            BackendKind::Rcd => self.rcd.as_ref().map(|field| (&field.value.0, field.key)),
-            BackendKind::Embedded => self.embedded.as_ref().map(|field| (&field.value.0, field.key)),
+            BackendKind::Systemd => self.systemd.as_ref().map(|field| (&*field.value.0, field.key)),
+            BackendKind::Launchd => self.launchd.as_ref().map(|field| (&*field.value.0, field.key)),
+            BackendKind::Windows => self.windows.as_ref().map(|field| (&*field.value.0, field.key)),
+            BackendKind::Openrc => self.openrc.as_ref().map(|field| (&*field.value.0, field.key)),
+            BackendKind::Sysv => self.sysv.as_ref().map(|field| (&*field.value.0, field.key)),
+            BackendKind::Runit => self.runit.as_ref().map(|field| (&*field.value.0, field.key)),
+            BackendKind::Rcd => self.rcd.as_ref().map(|field| (&*field.value.0, field.key)),
+            BackendKind::Embedded => self.embedded.as_ref().map(|field| (&*field.value.0, field.key)),
         }
     }
 }
@@ -323,7 +323,7 @@ impl Value for On {
                 let error = ManifestError::new(inner.key, "`on` cannot stand below `on`");
                 cx.errors.push(error.hint("a backend's overrides come over those of the operating system"));
             }
-            on.insert(name, Box::new(table));
+            on.insert(name, table);
         }
         Some(Self(on))
     }
@@ -366,7 +366,7 @@ impl Value for Services {
                     .push(error.expected("expected `[service.NAME]`").hint("give the service a name: `[service.web]`"));
                 continue;
             }
-            let table = decode_table::<ServiceTable>(value, cx).map_or_else(ServiceTable::unread, Box::new);
+            let table = decode_table::<ServiceTable>(value, cx).unwrap_or_else(ServiceTable::unread);
             services.push((At { value: key.get_ref().clone().into_owned(), at }, table));
         }
         services.sort_by_key(|(name, _)| name.at);
