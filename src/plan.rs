@@ -237,7 +237,8 @@ mod tests {
     use crate::service::Service;
 
     fn services(names: &[&str]) -> Vec<Service> {
-        let text: String = names.iter().map(|name| format!("[service.{name}]\nexec = [\"/bin/true\"]\n")).collect();
+        let text =
+            names.iter().fold(String::new(), |text, name| text + "[service." + name + "]\nexec = [\"/bin/true\"]\n");
         let manifest = manifest::parse(text.as_bytes(), "m.toml".as_ref()).unwrap();
         let target = Target::elsewhere(BackendKind::Systemd, Scope::System);
         manifest::resolve(&manifest, &target, &Foreign, &ResolveDirs { manifest_dir: "/".into() }).unwrap()

@@ -4,7 +4,7 @@
 //! write, `watch` the files whose change means something, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
 //! system.
 //!
-//! Where things lie (see [`Layout`]): in the runtime folder the lock, the control socket, `state.json` and each unit's
+//! Where things lie (see [`Layout`](crate::layout::Layout)): in the runtime folder the lock, the control socket, `state.json` and each unit's
 //! pipe; in the state folder the specs, and `intent/UNIT` (what somebody wanted last) and `enabled/UNIT` (started with
 //! the supervisor). A supervisor that is killed leaves its services running; the next one finds them in `state.json`,
 //! and those it did not have the time to write down by the mark in their environment.

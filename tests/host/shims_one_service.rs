@@ -97,6 +97,9 @@ fn a_killed_one_is_followed_by_one_that_takes_over() {
     first.kill().expect("kill");
     first.wait().expect("wait");
     let mut second = shim.run();
+    // The first may have said READY=1 more than once: that the second is at work, its state file tells.
+    let at_work = || daemonctl::host::state::read(&state).ok().flatten().map(|file| file.supervisor.pid);
+    until(|| at_work() == i32::try_from(second.id()).ok()).expect("the second's state");
     shim.heard("READY=1");
     assert_eq!(main(), Some(before), "the same process");
     assert!(lives(before));

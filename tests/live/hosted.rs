@@ -48,7 +48,7 @@ fn the_program_is_what_status_shows_and_the_host_repairs() {
     assert!(command.contains("sleep"), "status must show the program, not the host: {command}");
     signal(first, Signal::SIGKILL);
     let status = t.wait_for("{p}a", |status| {
-        status["state"] == "running" && status["pid"].as_u64().is_some_and(|pid| pid != first as u64)
+        status["state"] == "running" && status["pid"].as_u64().is_some_and(|pid| i32::try_from(pid) != Ok(first))
     });
     assert_eq!(status["restarts"], 1, "{status:#}");
     assert_eq!(status["ready"], true, "{status:#}");

@@ -20,7 +20,7 @@ pub fn unit(id: &str, suffix: &str) -> String {
     format!("{id}.{suffix}")
 }
 
-/// The service or instance that a unit belongs to; None: not a name that [`unit`] makes.
+/// The service or instance that a unit belongs to; None: not a name that [`unit()`] makes.
 #[must_use]
 pub fn id(unit: &str) -> Option<&str> {
     let (id, suffix) = unit.rsplit_once('.')?;
