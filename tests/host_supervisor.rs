@@ -16,6 +16,8 @@ mod manages_units;
 mod orders_by_dependency;
 #[path = "host/restarts_after_crash.rs"]
 mod restarts_after_crash;
+#[path = "host/schedules_tasks.rs"]
+mod schedules_tasks;
 #[path = "host/shims_one_service.rs"]
 mod shims_one_service;
 #[path = "host/support.rs"]

@@ -8,7 +8,7 @@ use super::sys;
 use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
 use crate::layout::Layout;
-use crate::service::{Dependency, Service};
+use crate::service::{Dependency, Kind, Service};
 use crate::system::{files, machine};
 
 /// How `supervise` is run.
@@ -64,6 +64,7 @@ pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
     service.after.clear();
     service.requires.clear();
     service.wants.clear();
+    once(&mut service);
     let id = service.id();
     let runtime = Folder::new(layout, &id)?;
     let lock = runtime.0.join("lock");
@@ -100,6 +101,7 @@ pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<Exi
         service.after.retain(here);
         service.requires.retain(here);
         service.wants.retain(here);
+        once(service);
     }
     let runtime = Folder::new(layout, &format!("run.{}", std::process::id()))?;
     let echo = if services.len() == 1 { Echo::Plain } else { Echo::Named };
@@ -115,6 +117,14 @@ pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<Exi
         pass_on: false,
     };
     finish(options, services)
+}
+
+/// A task is run once: its schedule is the manager's, or nobody's.
+fn once(service: &mut Service) {
+    if service.kind == Kind::Task {
+        service.kind = Kind::Oneshot;
+        service.schedule = None;
+    }
 }
 
 fn finish(options: Options, services: Vec<Service>) -> Result<Exit> {

@@ -6,9 +6,10 @@
 //! | current    | a process lives | wanted up                               | wanted down                      |
 //! |------------|-----------------|-----------------------------------------|----------------------------------|
 //! | `Stopped`  | no              | ended with success, and not restarted   | down, as wanted                  |
-//! | `Completed`| no              | a oneshot or task that has succeeded    | -                                |
+//! | `Completed`| no              | a oneshot that has succeeded            | -                                |
 //! | `Failed`   | no              | ended with a failure, not restarted     | -                                |
 //! | `GaveUp`   | no              | ended too often                         | -                                |
+//! | `Armed`    | no              | a task that waits for its schedule      | -                                |
 //! | `Held`     | no              | waits for other services                | -                                |
 //! | `Waiting`  | no              | waits for its `wait_for` conditions     | -                                |
 //! | `PreStart` | no              | its hooks run                           | -                                |
@@ -62,6 +63,7 @@ pub enum Current {
     Completed,
     Failed,
     GaveUp,
+    Armed,
     Held,
     Waiting,
     PreStart,
@@ -228,6 +230,8 @@ impl Policy {
 pub enum Event {
     /// Somebody wants it up, now.
     Start,
+    /// The schedule of a task says that it is to run now.
+    Due,
     /// Somebody wants it down. `forced`: no hook can call that off.
     Stop {
         /// Failing hooks are passed over.
@@ -368,6 +372,9 @@ impl State {
             Current::Completed => report::State::Completed,
             Current::Failed => report::State::Failed,
             Current::GaveUp => report::State::GaveUp,
+            // As a timer of systemd: up while it waits, and failed while its last run was.
+            Current::Armed if self.reason.is_some() => report::State::Failed,
+            Current::Armed => report::State::Running,
             Current::Held
             | Current::Waiting
             | Current::PreStart
@@ -412,6 +419,11 @@ impl Step<'_> {
                 self.pre_stop();
             }
             (Event::Start | Event::Restart, _) => self.start(),
+            (Event::Due, C::Armed) => {
+                self.state.attempts = 0;
+                self.state.recent.clear();
+                self.held();
+            }
             (Event::Reload, C::Running) => self.actions.push(Action::Reload),
 
             (Event::DependenciesReady, C::Held) => self.conditions(),
@@ -468,7 +480,9 @@ impl Step<'_> {
 
     fn rest(&mut self, current: Current, reason: Option<String>) {
         self.state.reason = reason;
-        self.enter(current, None);
+        // However a run of a task ended, the schedule goes on.
+        let armed = self.policy.kind == Kind::Task && self.state.wanted == Wanted::Up;
+        self.enter(if armed { Current::Armed } else { current }, None);
     }
 
     /// Somebody wants a start: what went wrong before is forgiven.
@@ -482,7 +496,10 @@ impl Step<'_> {
 
     fn start(&mut self) {
         let current = self.state.current;
-        if current.at_rest() || current == Current::Backoff {
+        if current.at_rest() && self.policy.kind == Kind::Task {
+            self.fresh();
+            self.rest(Current::Armed, None);
+        } else if current.at_rest() || current == Current::Backoff {
             self.fresh();
             self.held();
         } else if current.is_ending() {
@@ -498,7 +515,9 @@ impl Step<'_> {
         self.state.wanted = Wanted::Down;
         self.state.forced |= forced;
         match self.state.current {
-            C::Stopped | C::Completed | C::Failed | C::GaveUp | C::Held | C::Backoff => self.rest(C::Stopped, None),
+            C::Stopped | C::Completed | C::Failed | C::GaveUp | C::Armed | C::Held | C::Backoff => {
+                self.rest(C::Stopped, None);
+            }
             C::Waiting | C::PreStart => {
                 self.actions.push(Action::Abandon);
                 self.rest(C::Stopped, None);
@@ -657,6 +676,7 @@ impl Step<'_> {
             return self.rest(Current::Stopped, None);
         }
         match self.state.after {
+            After::Start if self.policy.kind == Kind::Task => self.rest(Current::Armed, None),
             After::Start => self.held(),
             After::Retry => self.back_off(),
             After::Rest => self.rest(Current::Failed, self.state.blame.clone()),
@@ -751,7 +771,7 @@ impl Step<'_> {
             C::Spawning if self.state.wanted == Wanted::Down => return self.rest(C::Stopped, None),
             C::Spawning => Action::Spawn,
             C::Unready if self.policy.kind == Kind::Service => Action::WatchReady,
-            C::Stopped | C::Completed | C::Failed | C::GaveUp | C::Backoff | C::Unready => return,
+            C::Stopped | C::Completed | C::Failed | C::GaveUp | C::Armed | C::Backoff | C::Unready => return,
             C::PostStart => Action::RunHooks(Stage::PostStart),
             C::Running => Action::WatchHealth,
             C::PreStop => Action::RunHooks(Stage::PreStop),

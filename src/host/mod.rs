@@ -1,7 +1,8 @@
 //! The host: daemonctl's own supervisor. One event-driven loop for N services.
 //!
 //! `machine` decides, and is pure; the rest are its senses and its hands. `engine` is the loop, `logs` what services
-//! write, `watch` the files whose change means something, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
+//! write, `watch` the files whose change means something, `schedule` when
+//! tasks run, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
 //! system.
 //!
 //! Where things lie (see [`Layout`](crate::layout::Layout)): in the runtime folder the lock, the control socket, `state.json` and each unit's
@@ -18,6 +19,7 @@ pub mod env;
 pub mod intent;
 pub mod logs;
 pub mod machine;
+pub mod schedule;
 pub mod state;
 pub mod sys;
 #[cfg(unix)]

@@ -55,6 +55,9 @@ pub struct Record {
     /// What is wrong with its watched files, or with a change of them.
     #[serde(default)]
     pub files: Vec<String>,
+    /// Of a task: when it ran and runs.
+    #[serde(default)]
+    pub runs: Option<super::schedule::Runs>,
     /// When the last run ended.
     pub ended_at: Option<Timestamp>,
     /// Where its output goes, and how that fares.
@@ -186,6 +189,15 @@ impl Record {
             status.notes.push(format!("it says: {says}"));
         }
         status.notes.extend(self.files.iter().cloned());
+        if let Some(runs) = &self.runs {
+            // A task that runs is up, as one that waits for its next run.
+            if status.state == report::State::Starting && alive {
+                status.state = report::State::Running;
+            }
+            status.last_run = runs.last.map(super::logs::format::stamp);
+            status.next_run = runs.next.filter(|_| !orphaned).map(super::logs::format::stamp);
+            status.notes.extend(runs.skipped.clone());
+        }
         for log in &self.logs {
             if let Some(trouble) = &log.trouble {
                 status.notes.push(format!("{trouble}; {} bytes of output are lost", log.dropped));

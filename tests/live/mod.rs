@@ -11,6 +11,7 @@ mod logs;
 mod main_job;
 mod names;
 mod ownership;
+mod schedule;
 mod start;
 mod stop;
 mod watch;

@@ -6,7 +6,7 @@ use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::{
-    Archive, Dependency, HealthCheck, Hook, HookAction, Kind, Probe, Profile, ReadyWhen, ReloadAction, Secret, Service,
+    Archive, Dependency, HealthCheck, Hook, HookAction, Probe, Profile, ReadyWhen, ReloadAction, Secret, Service,
     StopSignal,
 };
 
@@ -46,13 +46,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Start => native("a marker that the supervisor reads at its start"),
         Key::Instances => native("one unit an instance"),
         Key::Host => native("nothing: everything runs under the supervisor here"),
-        Key::Type => unless(
-            service,
-            |s| s.kind == Kind::Task,
-            "run by the supervisor",
-            "the supervisor has no schedules yet",
-            "use `type = \"oneshot\"` and start it from cron, or use the systemd backend",
-        ),
+        Key::Type => native("run by the supervisor; a task when its schedule says so"),
         Key::After => dependencies(service.map(|s| &s.after)),
         Key::Requires => dependencies(service.map(|s| &s.requires)),
         Key::Wants => dependencies(service.map(|s| &s.wants)),
@@ -180,10 +174,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             "the supervisor calls no webhooks yet",
             "use a command that does: `{ command = [\"curl\", ...] }`",
         ),
-        Key::ScheduleEvery | Key::ScheduleCalendar | Key::ScheduleJitter | Key::SchedulePersistent => refused(
-            "the supervisor has no schedules yet",
-            "use `type = \"oneshot\"` and start it from cron, or use the systemd backend",
-        ),
+        Key::ScheduleEvery | Key::ScheduleJitter => native("a timer of the supervisor"),
+        Key::ScheduleCalendar => native("a timer of the supervisor, by the local clock"),
+        Key::SchedulePersistent => native("the last run is kept on disk, and one that was missed is made up for"),
         Key::Native => unless(
             service,
             |s| !s.native.is_null() && s.native != serde_json::json!({}),

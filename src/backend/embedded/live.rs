@@ -85,7 +85,11 @@ impl Known {
     /// The state of a unit; of one whose supervisor is gone, by whether its process lives.
     fn state(&self, unit: &str) -> State {
         let Some(record) = self.record(unit) else { return State::Stopped };
-        let word = record.machine.word();
+        let word = match record.machine.word() {
+            // A task that runs is up, as one that waits for its next run.
+            State::Starting if record.runs.is_some() && record.machine.current.has_main() => State::Running,
+            word => word,
+        };
         let alone = !self.supervised && !record.machine.current.at_rest();
         if alone && !record.main.is_some_and(sys::lives) { State::Failed } else { word }
     }

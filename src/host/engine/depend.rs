@@ -60,7 +60,7 @@ impl Engine {
             for (other, dependency) in self.units_of(name) {
                 found = true;
                 match dependency.state.current {
-                    Current::Running | Current::Completed => {}
+                    Current::Running | Current::Completed | Current::Armed => {}
                     current if current.at_rest() && must => {
                         return Err(format!("it requires `{other}`, which {}", self.plight(other)));
                     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::unit::Unit;
 use super::{Ending, Engine, Id, Input};
 use crate::exit::Exit;
 use crate::host::control::{Answer, Ask, Trouble, Units};
@@ -153,8 +154,7 @@ impl Engine {
     fn open_start(&mut self, job: &mut Job, ids: &[Id]) {
         for id in self.with_needed(ids) {
             let Some(unit) = self.units.get(&id) else { continue };
-            let up = matches!(unit.state.current, Current::Running | Current::Completed);
-            if up && unit.state.wanted == Wanted::Up {
+            if is_up(unit) && unit.state.wanted == Wanted::Up {
                 if job.pending.contains_key(&id) {
                     let kept = self.keep_intent(&id, Wanted::Up);
                     let result = kept.map(|()| Effect::Unchanged).map_err(|error| Trouble::from(&error));
@@ -288,7 +288,8 @@ impl Engine {
                 }
                 Some(Ok(()))
             }
-            Current::Completed => Some(Ok(())),
+            Current::Completed | Current::Armed => Some(Ok(())),
+            _ if is_up(unit) => Some(Ok(())),
             Current::Stopped if state.wanted == Wanted::Down => {
                 Some(Err(Trouble::new(format!("`{id}` was stopped while it was starting"))))
             }
@@ -354,6 +355,14 @@ impl Engine {
             *told = line;
             let _ = job.answer.try_send(Answer::Waiting { unit: id.to_string(), what });
         }
+    }
+}
+
+/// Whether a start has nothing more to bring about. Of a task its schedule is what is up, not its run.
+fn is_up(unit: &Unit) -> bool {
+    match unit.state.current {
+        Current::Running | Current::Completed | Current::Armed => true,
+        current => unit.service.kind == Kind::Task && current.has_main() && !current.is_ending(),
     }
 }
 

@@ -63,6 +63,7 @@ impl Engine {
     pub(super) fn load(&mut self) -> Result<()> {
         let (specs, broken) = self.read_specs()?;
         let mut gone: BTreeSet<Id> = self.units.keys().cloned().collect();
+        let mut rescheduled = Vec::new();
         for service in specs {
             let id: Id = service.id().into();
             gone.remove(&id);
@@ -70,6 +71,9 @@ impl Engine {
                 None => self.add(service, Wanted::Down, None),
                 Some(unit) => {
                     unit.leaving = false;
+                    if unit.service.schedule != service.schedule {
+                        rescheduled.push(Rc::clone(&id));
+                    }
                     if unit.service != service {
                         unit.policy = crate::host::machine::Policy::of(&service);
                         unit.service = service;
@@ -89,6 +93,9 @@ impl Engine {
             }
         }
         self.after_load();
+        for id in rescheduled {
+            self.schedule_changed(&id);
+        }
         self.dirty = true;
         broken.map_or(Ok(()), Err)
     }
@@ -134,6 +141,7 @@ impl Engine {
 
     pub(super) fn forget(&mut self, id: &Id) {
         self.unwatch_files(id);
+        self.forget_runs(id);
         if let Some(mut unit) = self.units.remove(id) {
             unit.unwatch();
             unit.abandon();
@@ -175,7 +183,8 @@ impl Engine {
             if let (false, Some((pid, mark))) = (known_lives, new)
                 && matches!(
                     unit.state.current,
-                    Current::Held
+                    Current::Armed
+                        | Current::Held
                         | Current::Waiting
                         | Current::PreStart
                         | Current::Spawning
@@ -231,6 +240,7 @@ impl Engine {
                 }
             }
         }
+        self.go_on_with_schedule(id);
         self.queue.push_back((Rc::clone(id), Event::Resume { alive }));
         // The manager above has a new host and waits for its word, though nothing changes for the service.
         self.tell_above(id);

@@ -6,7 +6,7 @@
 //!
 //! `unit` is what is kept of a unit, `act` the hands, `jobs` the requests that wait for units, `depend` the order,
 //! `load` the specs, intents and the takeover, `pump` the output, `command`, `probe`, `watch` and `notify` the senses,
-//! `files` the watched files, `serve` the control socket.
+//! `files` the watched files, `tasks` the schedules, `serve` the control socket.
 
 mod act;
 mod command;
@@ -18,6 +18,7 @@ mod notify;
 mod probe;
 mod pump;
 mod serve;
+mod tasks;
 mod tree;
 mod unit;
 mod watch;
@@ -100,6 +101,8 @@ enum Input {
     Reloaded(Id, Result<(), String>),
     /// Something happened in watched folders.
     Touched(Vec<sys::Touch>),
+    /// The wall clock was set.
+    ClockSet,
     /// The check or command after a change of a run's files is done.
     Checked(Id, Rc<str>, Result<(), String>),
 }
@@ -132,6 +135,10 @@ pub struct Engine {
     queue: VecDeque<(Id, Event)>,
     commands: Commands,
     watches: files::Watches,
+    /// When which task is due.
+    runs_due: BTreeSet<(Moment, Id)>,
+    /// It waits for changes of the wall clock; None: no task needs it.
+    clock: Option<tokio::task::AbortHandle>,
     jobs: Vec<Job>,
     tx: mpsc::UnboundedSender<Input>,
     rx: mpsc::UnboundedReceiver<Input>,
@@ -177,6 +184,8 @@ impl Engine {
             queue: VecDeque::new(),
             commands: Commands::default(),
             watches: files::Watches::default(),
+            runs_due: BTreeSet::new(),
+            clock: None,
             jobs: Vec::new(),
             tx,
             rx,
@@ -221,7 +230,7 @@ impl Engine {
                 continue;
             }
             let now = sys::monotonic();
-            let timers = [self.deadlines.first(), self.watches.due.first()];
+            let timers = [self.deadlines.first(), self.watches.due.first(), self.runs_due.first()];
             let due = timers.into_iter().flatten().map(|(at, _)| at.saturating_sub(now)).min();
             let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
             let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
@@ -257,6 +266,7 @@ impl Engine {
             self.queue.push_back((id, Event::Deadline));
         }
         self.look_at_files(now);
+        self.run_tasks(now);
     }
 
     fn take(&mut self, input: Input) {
@@ -281,6 +291,7 @@ impl Engine {
                 self.change_done(&id, result);
             }
             Input::Touched(touches) => self.touched(touches),
+            Input::ClockSet => self.clock_was_set(),
             Input::Checked(id, run, result) => self.checked(&id, &run, result),
         }
         self.pump();
@@ -337,6 +348,7 @@ impl Engine {
         self.tell_hooks(id);
         self.tell_above(id);
         self.follow_watch(id, before);
+        self.follow_schedule(id, before);
         for dependent in self.dependents.get(&name).cloned().unwrap_or_default() {
             self.check_dependencies(&dependent);
         }

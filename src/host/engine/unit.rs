@@ -9,11 +9,12 @@ use tokio::task::AbortHandle;
 use super::files::Watched;
 use super::notify::Socket;
 use super::pump::Pipe;
-use crate::host::machine::{Current, Policy, State};
+use crate::host::machine::{Current, Moment, Policy, State};
+use crate::host::schedule::Runs;
 use crate::host::state::{LogRecord, Record, Sent};
 use crate::host::sys::Identity;
 use crate::report::Check;
-use crate::service::Service;
+use crate::service::{Kind, Service};
 
 pub(super) struct Unit {
     pub(super) service: Service,
@@ -30,6 +31,9 @@ pub(super) struct Unit {
     pub(super) beat: Rc<tokio::sync::Notify>,
     /// Its watched files, while they are.
     pub(super) watched: Option<Watched>,
+    /// Of a task: its runs, and when the next is due by the loop's clock.
+    pub(super) runs: Runs,
+    pub(super) run_at: Option<Moment>,
     /// Tasks that look for readiness and health.
     pub(super) watchers: Vec<AbortHandle>,
     /// The conditions, hooks or stop command under way.
@@ -60,6 +64,8 @@ impl Unit {
             notify: None,
             beat: Rc::default(),
             watched: None,
+            runs: Runs::default(),
+            run_at: None,
             watchers: Vec::new(),
             work: None,
             waiting: None,
@@ -85,6 +91,7 @@ impl Unit {
             checks: self.checks.clone(),
             says: self.says.clone(),
             files: self.watched.as_ref().map(Watched::notes).unwrap_or_default(),
+            runs: (self.service.kind == Kind::Task).then(|| self.runs.clone()),
             ended_at: self.ended_at,
             logs: self.log_records(),
             stop: self.stop.clone(),
@@ -105,6 +112,7 @@ impl Unit {
         self.healthy = record.healthy;
         self.checks = record.checks;
         self.says = record.says;
+        self.runs = record.runs.unwrap_or_default();
         self.ended_at = record.ended_at;
         self.stop = record.stop;
     }

@@ -78,7 +78,12 @@ impl World {
             assert!(
                 !matches!(
                     self.state.current,
-                    Current::Held | Current::Waiting | Current::PreStart | Current::Backoff | Current::Failed
+                    Current::Armed
+                        | Current::Held
+                        | Current::Waiting
+                        | Current::PreStart
+                        | Current::Backoff
+                        | Current::Failed
                 ),
                 "an illegal pair: {:?}",
                 self.state
@@ -121,7 +126,7 @@ impl World {
 
     /// Something that can happen in this world does.
     fn happen(&mut self, choice: u8, detail: u8) {
-        match choice % 14 {
+        match choice % 15 {
             0 => self.give(Event::Start),
             1 => self.give(Event::Stop { forced: detail.is_multiple_of(2) }),
             2 => self.give(Event::Restart),
@@ -138,6 +143,7 @@ impl World {
             8 => self.owed_fails(),
             9 => self.new_supervisor(),
             10 => self.give(Event::Reload),
+            11 => self.give(Event::Due),
             _ => self.settle_one(detail),
         }
     }
@@ -215,7 +221,7 @@ fn any_policy() -> impl Strategy<Value = Policy> {
         Just(RestartPolicy::OnSuccess),
         Just(RestartPolicy::Never)
     ];
-    let kind = prop_oneof![3 => Just(Kind::Service), 1 => Just(Kind::Oneshot)];
+    let kind = prop_oneof![3 => Just(Kind::Service), 1 => Just(Kind::Oneshot), 1 => Just(Kind::Task)];
     (restart, kind, proptest::option::of(1u32..4), any::<[bool; 8]>()).prop_map(|(restart, kind, limit, flag)| {
         let mut policy = policy();
         policy.kind = kind;
@@ -244,7 +250,7 @@ proptest! {
         }
         world.stop_ends();
         let spawns = world.spawns;
-        for choice in 3..14 {
+        for choice in 3..15 {
             world.happen(choice, 0);
         }
         prop_assert_eq!(world.spawns, spawns, "a spawn while wanted down");
@@ -355,6 +361,28 @@ fn a_oneshot_is_up_when_it_has_ended_well() {
     world.exit(Ended::Code(0));
     world.settle_one(0);
     assert_eq!(world.state.word(), report::State::Completed);
+}
+
+#[test]
+fn a_task_waits_for_its_schedule_whatever_became_of_its_last_run() {
+    let mut world = World::new(policy());
+    world.policy.kind = Kind::Task;
+    world.policy.restart.policy = RestartPolicy::Never;
+    world.give(Event::Start);
+    assert_eq!((world.state.current, world.state.word()), (Current::Armed, report::State::Running));
+    world.give(Event::Due);
+    world.settle_one(0);
+    assert_eq!((world.state.current, world.main), (Current::Unready, true));
+    crash(&mut world);
+    assert_eq!((world.state.current, world.state.word()), (Current::Armed, report::State::Failed));
+    world.give(Event::Due);
+    world.settle_one(0);
+    world.exit(Ended::Code(0));
+    world.settle_one(0);
+    assert_eq!((world.state.word(), world.spawns), (report::State::Running, 2));
+    world.give(Event::Stop { forced: false });
+    world.give(Event::Due);
+    assert_eq!((world.state.current, world.spawns), (Current::Stopped, 2));
 }
 
 #[test]

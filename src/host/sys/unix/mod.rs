@@ -12,7 +12,7 @@ mod tree;
 mod watched;
 
 pub use account::{Account, account_of, own_account};
-pub use clock::{boot_id, monotonic};
+pub use clock::{ClockChanges, boot_id, monotonic};
 pub use datagram::{bind_datagram, receive};
 pub use fifo::{fifo, open_fifo_for_child, open_fifo_for_reading};
 pub use inotify::{Inotify, Touch, What};
