@@ -36,6 +36,9 @@ pub struct Receipt {
     pub scope: Scope,
     /// Run by the manager itself or by the host.
     pub hosting: Hosting,
+    /// The copy of daemonctl that its units run, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_binary: Option<PathBuf>,
     /// Every artifact, in the order in which they were written.
     pub artifacts: Vec<Installed>,
     /// Folders that were made for it, outermost first.

@@ -295,6 +295,7 @@ mod tests {
             backend: BackendKind::Systemd,
             scope: Scope::System,
             hosting: Hosting::Native,
+            host_binary: None,
             artifacts: vec![
                 installed("shared", None),
                 installed("of-a", Some("web@a")),

@@ -8,7 +8,7 @@ use crate::backend::BackendKind;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::install;
-use crate::receipt::Receipt;
+use crate::receipt::{self, Receipt};
 use crate::report::{Effect, Outcome, Report, UnitOutcome};
 use crate::session::{Selection, in_order};
 
@@ -54,6 +54,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
         units.extend(done.units);
         notes.extend(done.notes);
     }
+    session.receipts = receipt::all(&session.layout)?;
+    install::prune_host_binaries(&session)?;
     Ok(Report::done(Outcome {
         verb: "uninstall".to_owned(),
         backend: session.choice().map_or_else(|_| String::new(), |choice| choice.backend.name().to_owned()),

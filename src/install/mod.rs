@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::apply::{self, Effects, Intent};
-use crate::backend::{Artifact, BackendKind, Deadline, Hosting, Progress, Target};
+use crate::backend::{Artifact, Backend, BackendKind, Deadline, Hosting, Progress, Target};
 use crate::error::Result;
 use crate::goal::{FileGoal, Goal, Now};
 use crate::journal::Direction;
 use crate::layout::Scope;
 use crate::plan::{self, Step};
-use crate::receipt::Kept;
+use crate::receipt::{Fingerprint, Kept, Receipt};
 use crate::report::{Effect, Outcome, UnitOutcome};
 use crate::service::{Kind, Service};
 use crate::session::{Session, backend};
@@ -26,7 +26,7 @@ use goals::{absent, retire, retire_leftovers, unit_goal, wants_linger};
 pub(crate) use goals::{before, file_goal, missing_folders, own};
 use ownership::{Owned, adopt, check_names};
 use receipts::{keep_unchanged_receipts, session_receipt, write_receipt};
-pub use removal::{plan_removal, purge, uninstall};
+pub use removal::{plan_removal, prune_host_binaries, purge, uninstall};
 
 /// A manifest, ready to be rendered or installed on a target.
 pub struct Prepared {
@@ -89,14 +89,15 @@ pub fn plan(
     let mut goal = Goal { linger: wants_linger(session, prepared), ..Goal::default() };
     let mut artifacts = Vec::new();
     for (service, hosting) in &prepared.services {
-        let rendered = backend.render(service, *hosting, &prepared.target)?;
+        let old = owned.replaced.iter().find(|receipt| receipt.service.name == service.name);
+        let (rendered, host_binary) = render(backend, service, *hosting, prepared, old)?;
         for artifact in &rendered {
             goal.files.insert(artifact.path.clone(), file_goal(artifact)?);
         }
         for unit in service.units() {
             goal.units.push(unit_goal(unit, options, backend.enables_by_files(), session.offline()));
         }
-        artifacts.push((service, *hosting, rendered));
+        artifacts.push((service, *hosting, rendered, host_binary));
     }
     for receipt in &owned.replaced {
         retire_leftovers(receipt, &mut goal);
@@ -119,15 +120,24 @@ pub fn plan(
 
     // The receipts come last: they are files of the goal like any other, so a rollback restores them too.
     // Their places are named first, so that their folder is among those to be made.
-    for (service, _, _) in &artifacts {
+    for (service, ..) in &artifacts {
         let place = FileGoal { body: Some(own(Vec::new(), 0o644)), unit: None, definition: false };
         goal.files.insert(session_receipt(&prepared.target, &service.name), place);
     }
     let folders = missing_folders(edge.layout, &goal, &prepared.target)?;
     let linger_ours = goal.linger == Some(true) && now.linger == Some(false);
-    for (service, hosting, rendered) in &artifacts {
+    for (service, hosting, rendered, host_binary) in &artifacts {
         let old = owned.replaced.iter().find(|receipt| receipt.service.name == service.name);
-        let receipt = write_receipt(prepared, service, *hosting, rendered, old, &adopted, &folders, linger_ours);
+        let receipt = write_receipt(
+            prepared,
+            service,
+            *hosting,
+            (rendered, host_binary.clone()),
+            old,
+            &adopted,
+            &folders,
+            linger_ours,
+        );
         let path = session_receipt(&prepared.target, &service.name);
         let mode = receipt.mode();
         goal.files.insert(
@@ -153,9 +163,40 @@ pub fn plan(
         now,
         steps,
         units,
-        artifacts: artifacts.into_iter().flat_map(|(_, _, rendered)| rendered).collect(),
+        artifacts: artifacts.into_iter().flat_map(|(_, _, rendered, _)| rendered).collect(),
         notes,
     })
+}
+
+/// The artifacts of a service, and the host's binary that its units name. A service that nothing else has changed in
+/// keeps the binary that it was installed with: an upgrade of daemonctl is no reason to restart it.
+fn render(
+    backend: &dyn Backend,
+    service: &Service,
+    hosting: Hosting,
+    prepared: &Prepared,
+    old: Option<&Receipt>,
+) -> Result<(Vec<Artifact>, Option<PathBuf>)> {
+    let rendered = backend.render(service, hosting, &prepared.target)?;
+    if hosting != Hosting::Hosted || backend.always_hosts() {
+        return Ok((rendered, None));
+    }
+    let earlier = old.and_then(|old| Some((old, old.host_binary.clone()?)));
+    if let Some((old, binary)) = earlier.filter(|(_, binary)| *binary != prepared.target.host_binary)
+        && system::exists(&prepared.target.layout.on_disk(&binary))
+    {
+        let target = Target { host_binary: binary.clone(), ..prepared.target.clone() };
+        let again = backend.render(service, hosting, &target)?;
+        let same = again.len() == old.artifacts.len()
+            && again.iter().all(|artifact| {
+                let what = Fingerprint::of(&artifact.body);
+                old.artifacts.iter().any(|installed| installed.path == artifact.path && installed.what == what)
+            });
+        if same {
+            return Ok((again, Some(binary)));
+        }
+    }
+    Ok((rendered, Some(prepared.target.host_binary.clone())))
 }
 
 /// Applies a plan of an install, under the scope's lock, which the caller holds.
@@ -185,6 +226,11 @@ pub fn install(
     let effects = apply::apply(&mut edge, &intent, &planned.steps)?;
     let notes = std::mem::take(&mut edge.notes);
     planned.notes.extend(notes);
+    if effects.is_empty() {
+        return Ok((planned, effects));
+    }
+    session.receipts = crate::receipt::all(&session.layout)?;
+    removal::prune_host_binaries(session)?;
     Ok((planned, effects))
 }
 

@@ -15,7 +15,7 @@ pub(super) fn write_receipt(
     prepared: &Prepared,
     service: &Service,
     hosting: Hosting,
-    rendered: &[Artifact],
+    (rendered, host_binary): (&[Artifact], Option<PathBuf>),
     old: Option<&Receipt>,
     adopted: &BTreeMap<PathBuf, Kept>,
     folders: &[(PathBuf, u32)],
@@ -39,6 +39,7 @@ pub(super) fn write_receipt(
         backend: prepared.target.backend,
         scope: prepared.target.scope,
         hosting,
+        host_binary,
         artifacts: rendered
             .iter()
             .map(|artifact| Receipt::installed(artifact, adopted.get(&artifact.path).cloned()))

@@ -15,7 +15,7 @@ use crate::journal::Direction;
 use crate::plan;
 use crate::receipt::Receipt;
 use crate::session::Session;
-use crate::system::{self, files::Found};
+use crate::system::{self, files::Found, host_binary};
 
 /// Plans the removal of installed services, from their receipts alone.
 pub fn plan_removal(
@@ -89,4 +89,13 @@ pub fn purge(session: &Session, receipts: &[Receipt]) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(purged)
+}
+
+/// Removes the copies of daemonctl that no installed service runs; the last of them with the last service.
+pub fn prune_host_binaries(session: &Session) -> Result<()> {
+    if session.receipts.is_empty() {
+        return host_binary::remove_all(&session.layout);
+    }
+    let used: Vec<PathBuf> = session.receipts.values().filter_map(|receipt| receipt.host_binary.clone()).collect();
+    host_binary::prune(&session.layout, &used).map(drop)
 }

@@ -110,6 +110,8 @@ fn redis_and_nginx() {
     t.run(&["uninstall", "manifest.toml"]).ok().says("removed");
     assert!(pids.iter().all(|pid| !lives(*pid)), "something still runs");
     assert_eq!(t.machine(), before, "the machine is not as before");
+    assert!(!t.state().join("bin").exists(), "the copy of daemonctl must go with the last service that ran it");
+    assert!(!t.state().join("receipts/redis-and-nginx-nginx.json").exists());
     t.run(&["status", "{p}nginx"]).exits(4);
     t.run(&["uninstall", "{p}nginx", "{p}redis"]).ok().says("absent");
 }

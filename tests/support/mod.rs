@@ -189,6 +189,16 @@ impl Test {
         found
     }
 
+    /// daemonctl's state folder.
+    pub fn state(&self) -> PathBuf {
+        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        match (self.place, self.system_scope()) {
+            (Where::Home, _) => self.dir.join("home/.local/state/daemonctl"),
+            (_, true) => "/var/lib/daemonctl".into(),
+            (_, false) => home.join(".local/state/daemonctl"),
+        }
+    }
+
     fn folders(&self) -> Vec<PathBuf> {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         match (self.place, self.system_scope()) {
