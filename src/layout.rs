@@ -161,6 +161,12 @@ impl Layout {
         self.state.join("bin")
     }
 
+    /// The folder of the journals of events.
+    #[must_use]
+    pub fn events(&self) -> PathBuf {
+        self.state.join("events")
+    }
+
     /// The folder of a unit's captured output.
     #[must_use]
     pub fn logs_of(&self, unit: &str) -> PathBuf {

@@ -48,6 +48,7 @@ pub mod cli;
 pub mod compat;
 pub mod enablement;
 pub mod error;
+pub mod events;
 pub mod exit;
 pub mod facts;
 mod faults;

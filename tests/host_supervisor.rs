@@ -4,6 +4,8 @@
 
 #[path = "host/adopts_after_kill.rs"]
 mod adopts_after_kill;
+#[path = "host/calls_webhooks.rs"]
+mod calls_webhooks;
 #[path = "host/keeps_intent.rs"]
 mod keeps_intent;
 #[path = "host/kills_tree_after_grace.rs"]
@@ -22,6 +24,8 @@ mod schedules_tasks;
 mod shims_one_service;
 #[path = "host/support.rs"]
 mod support;
+#[path = "host/tells_events.rs"]
+mod tells_events;
 #[path = "host/waits_until_ready.rs"]
 mod waits_until_ready;
 #[path = "host/watches_files.rs"]

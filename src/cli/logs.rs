@@ -42,12 +42,12 @@ pub struct Args {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Count {
+pub(super) enum Count {
     All,
     Last(usize),
 }
 
-fn parse_lines(text: &str) -> Result<Count, String> {
+pub(super) fn parse_lines(text: &str) -> Result<Count, String> {
     match text {
         "all" => Ok(Count::All),
         _ => text.parse().map(Count::Last).map_err(|_| "write a number, or `all`".to_owned()),
@@ -136,7 +136,7 @@ fn query(args: &Args, now: &Zoned) -> Result<LogQuery> {
 }
 
 /// A time: so long ago, a word, a date, a date and time of this place, or RFC 3339.
-fn parse_when(text: &str, now: &Zoned) -> Result<Timestamp> {
+pub(super) fn parse_when(text: &str, now: &Zoned) -> Result<Timestamp> {
     let unclear = || {
         Error::new(Exit::Usage, format!("`{text}` is no time"))
             .hint("write `10m`, `2h30m`, `today`, `yesterday`, `2026-01-31`, `2026-01-31 12:00`, or RFC 3339")

@@ -14,6 +14,7 @@ use crate::session::{self, Session};
 
 pub mod check;
 pub mod completions;
+pub mod events;
 pub mod host;
 pub mod init;
 pub mod install;
@@ -116,6 +117,8 @@ enum Command {
     List(list::Args),
     /// Show what services wrote
     Logs(logs::Args),
+    /// Show what happened to services: starts, ends, restarts, health, reloads
+    Events(events::Args),
     /// Run a manifest's services in the foreground, with nothing installed
     Run(run::Args),
     /// Show how a target meets each key of a manifest
@@ -217,6 +220,7 @@ fn dispatch(command: Command, context: &Context) -> Result<Report> {
         Command::Status(args) => status::run(&args, context),
         Command::List(args) => list::run(&args, context),
         Command::Logs(args) => logs::run(&args, context),
+        Command::Events(args) => events::run(&args, context),
         Command::Run(args) => run::run(&args, context),
         Command::Supervise(args) => supervise::run(&args, context),
         Command::Host(args) => host::run(&args, context),

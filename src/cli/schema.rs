@@ -29,6 +29,8 @@ enum What {
     List,
     /// logs --json, each line
     Logs,
+    /// events --json, each line; what event hooks get
+    Events,
     /// plan --json, and install --dry-run --json
     Plan,
     /// install, uninstall, start, stop, restart, reload, enable and disable with --json
@@ -73,6 +75,7 @@ fn schema(what: What) -> Value {
         What::Status => of::<Statuses>(),
         What::List => of::<list::List>(),
         What::Logs => of::<LogLine>(),
+        What::Events => of::<crate::events::Event>(),
         What::Plan => of::<views::PlanJson>(),
         What::Outcome => of::<Outcome>(),
         What::Error => of::<ErrorOutput>(),
@@ -99,8 +102,9 @@ mod tests {
 
     #[test]
     fn every_field_of_a_schema_is_explained() {
-        for schema in [of::<Statuses>(), of::<list::List>(), of::<LogLine>(), of::<views::PlanJson>(), of::<Outcome>()]
-        {
+        let of_events = of::<crate::events::Event>();
+        let others = [of::<Statuses>(), of::<list::List>(), of::<LogLine>(), of::<views::PlanJson>(), of::<Outcome>()];
+        for schema in others.into_iter().chain([of_events]) {
             let fields = schema["properties"].as_object().unwrap();
             for (name, field) in fields {
                 assert!(field.get("description").is_some(), "{name}: {field}");

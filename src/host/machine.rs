@@ -81,6 +81,26 @@ pub enum Current {
 }
 
 impl Current {
+    /// The word for it that every backend uses.
+    #[must_use]
+    pub const fn word(self) -> report::State {
+        match self {
+            Self::Stopped => report::State::Stopped,
+            Self::Completed => report::State::Completed,
+            Self::Failed => report::State::Failed,
+            Self::GaveUp => report::State::GaveUp,
+            Self::Armed => report::State::Running,
+            Self::Held | Self::Waiting | Self::PreStart | Self::Spawning | Self::Unready | Self::PostStart => {
+                report::State::Starting
+            }
+            Self::Running => report::State::Running,
+            Self::PreStop | Self::Asking | Self::Ending | Self::Killing | Self::Clearing | Self::PostStop => {
+                report::State::Stopping
+            }
+            Self::Backoff => report::State::Backoff,
+        }
+    }
+
     /// Nothing happens any more by itself.
     #[must_use]
     pub const fn at_rest(self) -> bool {
@@ -368,27 +388,9 @@ impl State {
     #[must_use]
     pub const fn word(&self) -> report::State {
         match self.current {
-            Current::Stopped => report::State::Stopped,
-            Current::Completed => report::State::Completed,
-            Current::Failed => report::State::Failed,
-            Current::GaveUp => report::State::GaveUp,
             // As a timer of systemd: up while it waits, and failed while its last run was.
             Current::Armed if self.reason.is_some() => report::State::Failed,
-            Current::Armed => report::State::Running,
-            Current::Held
-            | Current::Waiting
-            | Current::PreStart
-            | Current::Spawning
-            | Current::Unready
-            | Current::PostStart => report::State::Starting,
-            Current::Running => report::State::Running,
-            Current::PreStop
-            | Current::Asking
-            | Current::Ending
-            | Current::Killing
-            | Current::Clearing
-            | Current::PostStop => report::State::Stopping,
-            Current::Backoff => report::State::Backoff,
+            current => current.word(),
         }
     }
 }

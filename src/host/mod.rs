@@ -16,6 +16,7 @@ pub mod control;
 #[cfg(unix)]
 pub mod engine;
 pub mod env;
+pub mod events;
 pub mod intent;
 pub mod logs;
 pub mod machine;

@@ -87,6 +87,9 @@ pub fn purge(session: &Session, receipts: &[Receipt]) -> Result<Vec<PathBuf>> {
         if system::files::remove_tree(&session.layout.on_disk(&folder))? {
             purged.push(folder);
         }
+        let events = crate::host::events::of_shim(&session.layout, &unit.id());
+        system::files::remove(&crate::host::events::older(&events))?;
+        system::files::remove(&events)?;
     }
     Ok(purged)
 }

@@ -31,7 +31,8 @@ table! {
         pre_stop: HookList = HooksPreStop,
         /// When it is gone.
         post_stop: HookList = HooksPostStop,
-        /// On every event: it started, failed, restarts, gave up, got unhealthy.
+        /// On every event: it started, failed, restarts, gave up, got unhealthy. The event is in `DAEMONCTL_EVENT` and
+        /// others, and as JSON (`daemonctl schema events`) on standard input.
         event: HookList = HooksEvent,
     }
 }

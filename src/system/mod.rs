@@ -5,6 +5,7 @@
 
 pub mod commands;
 pub mod files;
+pub mod folders;
 pub mod host_binary;
 pub mod interrupt;
 pub mod lock;

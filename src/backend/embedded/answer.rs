@@ -5,10 +5,7 @@ use std::borrow::Cow;
 use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
-use crate::service::{
-    Archive, Dependency, HealthCheck, Hook, HookAction, Probe, Profile, ReadyWhen, ReloadAction, Secret, Service,
-    StopSignal,
-};
+use crate::service::{Archive, Dependency, Profile, Secret, Service, StopSignal};
 
 fn native(by: impl Into<Cow<'static, str>>) -> Answer {
     Answer::Native(by.into())
@@ -50,32 +47,13 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::After => dependencies(service.map(|s| &s.after)),
         Key::Requires => dependencies(service.map(|s| &s.requires)),
         Key::Wants => dependencies(service.map(|s| &s.wants)),
-        Key::WaitFor => unless(
-            service,
-            |s| s.wait_for.iter().any(|wait| is_https(&wait.probe)),
-            "asked before each start",
-            HTTPS,
-            HTTPS_REMEDY,
-        ),
+        Key::WaitFor => native("asked before each start"),
         Key::ReadyNotify => native("a NOTIFY_SOCKET of the unit's own"),
-        Key::ReadyTcp | Key::ReadyExec | Key::ReadyFile => native("asked until it answers"),
+        Key::ReadyTcp | Key::ReadyHttp | Key::ReadyExec | Key::ReadyFile => native("asked until it answers"),
         Key::ReadyLog => native("looked for in the captured output"),
-        Key::ReadyHttp => unless(
-            service,
-            |s| matches!(s.ready.as_ref().map(|ready| &ready.when), Some(ReadyWhen::Probe(probe)) if is_https(probe)),
-            "asked until it answers",
-            HTTPS,
-            HTTPS_REMEDY,
-        ),
         Key::ReadyDelay | Key::ReadyTimeout => native("a timer"),
-        Key::HealthHttp => unless(
-            service,
-            |s| matches!(s.health.as_ref().map(|health| &health.check), Some(HealthCheck::Probe(probe)) if is_https(probe)),
-            "asked by the supervisor",
-            HTTPS,
-            HTTPS_REMEDY,
-        ),
         Key::HealthTcp
+        | Key::HealthHttp
         | Key::HealthExec
         | Key::HealthHeartbeat
         | Key::HealthInterval
@@ -104,16 +82,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::StopTimeout => native("then SIGKILL"),
         Key::StopKill => native("found by descent, session and a mark in the environment"),
         Key::ReloadSignal | Key::ReloadCommand | Key::ReloadCheck => native("done by the supervisor"),
-        Key::ReloadHttp => unless(
-            service,
-            |s| {
-                let action = s.reload.as_ref().map(|reload| &reload.action);
-                matches!(action, Some(ReloadAction::Http(url)) if !url.starts_with("http://"))
-            },
-            "a POST request by the supervisor",
-            HTTPS,
-            HTTPS_REMEDY,
-        ),
+        Key::ReloadHttp => native("a POST request by the supervisor"),
         Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce if target.os != "linux" => refused(
             "the supervisor watches files on Linux only",
             "put the `watch` table below `[service.NAME.on.linux]`, and run `daemonctl reload` after a change here",
@@ -167,13 +136,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::HooksPreStart | Key::HooksPostStart | Key::HooksPreStop | Key::HooksPostStop => {
             native("run by the supervisor, as the service's user")
         }
-        Key::HooksEvent => unless(
-            service,
-            |s| s.hooks.event.iter().any(is_webhook),
-            "run at each change of state",
-            "the supervisor calls no webhooks yet",
-            "use a command that does: `{ command = [\"curl\", ...] }`",
-        ),
+        Key::HooksEvent => {
+            native("told of each event by the supervisor: commands, and webhooks by an unsigned POST of JSON")
+        }
         Key::ScheduleEvery | Key::ScheduleJitter => native("a timer of the supervisor"),
         Key::ScheduleCalendar => native("a timer of the supervisor, by the local clock"),
         Key::SchedulePersistent => native("the last run is kept on disk, and one that was missed is made up for"),
@@ -185,18 +150,6 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             "remove the `embedded` table",
         ),
     }
-}
-
-const HTTPS: &str = "the supervisor speaks http only, not https";
-const HTTPS_REMEDY: &str =
-    "ask over `http://` on the loopback interface, or with a command: `exec = [\"curl\", \"-fsS\", ...]`";
-
-fn is_https(probe: &Probe) -> bool {
-    matches!(probe, Probe::Http { url, .. } if !url.starts_with("http://"))
-}
-
-fn is_webhook(hook: &Hook) -> bool {
-    matches!(hook.action, HookAction::Webhook(_))
 }
 
 fn dependencies(list: Option<&Vec<Dependency>>) -> Answer {

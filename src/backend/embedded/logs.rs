@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -17,6 +16,7 @@ use crate::host::logs::read;
 use crate::layout::Layout;
 use crate::logs::{LogLine, LogQuery, Sink, Stream};
 use crate::service::{Archive, LogFile, LogFormat, Service};
+use crate::system::folders::Changes;
 
 /// One current file and its older generations.
 struct Source {
@@ -138,7 +138,9 @@ pub(super) fn last_lines(layout: &Layout, unit: &Service, count: usize) -> Vec<S
 
 pub(super) fn logs(layout: &Layout, units: &[Service], query: &LogQuery, sink: &mut dyn Sink) -> Result<()> {
     let sources: Vec<Source> = units.iter().flat_map(|unit| sources(layout, unit)).collect();
-    let mut follow = if query.follow { Some(Watch::new(&sources)?) } else { None };
+    let folders: Vec<PathBuf> =
+        sources.iter().filter_map(|source| source.current.parent()).map(Path::to_owned).collect();
+    let mut follow = if query.follow { Some(Changes::of(&folders)?) } else { None };
     let mut found: BTreeMap<String, Vec<Vec<LogLine>>> = BTreeMap::new();
     let mut positions = Vec::new();
     for source in &sources {
@@ -221,53 +223,4 @@ impl Tail {
         self.partial = rest;
         Ok(lines)
     }
-}
-
-/// Waits until something happens in the folders of the files.
-struct Watch {
-    #[cfg(target_os = "linux")]
-    inotify: nix::sys::inotify::Inotify,
-}
-
-#[cfg(target_os = "linux")]
-impl Watch {
-    fn new(sources: &[Source]) -> Result<Self> {
-        use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
-        let doing = "watch the log files";
-        let inotify = Inotify::init(InitFlags::IN_CLOEXEC).map_err(std::io::Error::from).doing(doing)?;
-        let flags = AddWatchFlags::IN_MODIFY | AddWatchFlags::IN_CREATE | AddWatchFlags::IN_MOVED_TO;
-        for folder in sources.iter().filter_map(|source| source.current.parent()) {
-            // A service that never ran has no folder yet: it is made for it, so that its first line is seen.
-            std::fs::create_dir_all(folder).doing(format_args!("make `{}`", folder.display()))?;
-            inotify.add_watch(folder, flags).map_err(std::io::Error::from).doing(doing)?;
-        }
-        Ok(Self { inotify })
-    }
-
-    fn wait(&mut self) -> Result<ControlFlow<()>> {
-        match self.inotify.read_events() {
-            Ok(_) => Ok(ControlFlow::Continue(())),
-            Err(nix::errno::Errno::EINTR) => Ok(interrupted()),
-            Err(errno) => Err(crate::error::Error::io("watch the log files", &errno.into())),
-        }
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-impl Watch {
-    #[expect(clippy::unnecessary_wraps, reason = "as where there is something to open")]
-    fn new(_: &[Source]) -> Result<Self> {
-        Ok(Self {})
-    }
-
-    /// Without inotify the files are looked at four times a second.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where there is something to read")]
-    fn wait(&mut self) -> Result<ControlFlow<()>> {
-        std::thread::sleep(std::time::Duration::from_millis(250));
-        Ok(interrupted())
-    }
-}
-
-fn interrupted() -> ControlFlow<()> {
-    if crate::system::interrupt::seen() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }

@@ -8,6 +8,7 @@ use super::command::Setting;
 use super::notify::Socket;
 use super::probe::words_for as probe_words;
 use super::pump::{Pipe, Teller};
+use super::unit::Unit;
 use super::{Echo, Engine, Id, Input};
 use crate::error::{Error, IoContext, Result};
 use crate::host::env::{self, Environment};
@@ -71,22 +72,17 @@ impl Engine {
         let Some(unit) = self.units.get(id) else { return Err(Error::failed("the unit is gone")) };
         let service = &unit.service;
         let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
-        let mut env = environment(service, &account, self.options.pass_on)?;
-        env.insert("DAEMONCTL_UNIT".into(), id.to_string());
-        env.insert("DAEMONCTL_INVOCATION".into(), unit.invocation.to_string());
-        if let Some(main) = unit.main.filter(|_| unit.state.current.has_main()) {
-            env.insert("MAINPID".into(), main.pid.to_string());
-        }
-        if let Some(socket) = &unit.notify {
-            env.insert("NOTIFY_SOCKET".into(), socket.path.display().to_string());
-        }
-        Ok(Setting {
-            env: env.into_iter().collect(),
-            dir: service.working_dir.clone().unwrap_or_else(|| PathBuf::from("/")),
-            umask: service.umask,
-            account,
-            output: unit.pipes.first().map(|pipe| pipe.path().to_owned()),
-        })
+        let env = environment(service, &account, self.options.pass_on)?;
+        Ok(setting_of(id, unit, account, env))
+    }
+
+    /// What an event hook is run with. Who is to be told that an `env_file` is gone must not need that file.
+    pub(super) fn hook_setting(&self, id: &Id) -> Option<Setting> {
+        let unit = self.units.get(id)?;
+        let account = sys::account_of(unit.service.user.as_deref(), unit.service.group.as_deref()).ok()?;
+        let env = environment(&unit.service, &account, self.options.pass_on)
+            .unwrap_or_else(|_| env::base(&account.name, &account.home, &account.shell, crate::system::env));
+        Some(setting_of(id, unit, account, env))
     }
 
     fn ask_conditions(&mut self, id: &Id) {
@@ -190,7 +186,7 @@ impl Engine {
                     }
                     ReloadAction::Command(argv) => commands.run(argv, &setting, RELOAD).await,
                     ReloadAction::Http(url) => {
-                        let asked = tokio::time::timeout(RELOAD, super::probe::http("POST", url, "")).await;
+                        let asked = tokio::time::timeout(RELOAD, super::http::request("POST", url, &[])).await;
                         match asked.unwrap_or_else(|_| Err(format!("{url}: no answer"))) {
                             Ok(200..=299) => Ok(()),
                             Ok(status) => Err(format!("{url} answered {status}")),
@@ -238,6 +234,7 @@ impl Engine {
             account: &setting.account,
             open_files: service.limits.open_files,
             nice: service.limits.priority.map(nice),
+            stdin: None,
             stdout,
             stderr,
         };
@@ -308,36 +305,12 @@ impl Engine {
             let file = sys::open_fifo_for_reading(&path)?;
             let dresser = Dresser::new(format, &service.name, service.instance.as_deref(), &host, stream);
             let writer = if stream == Stream::Stderr { err.clone().or_else(|| out.clone()) } else { out.clone() };
-            let pipe = Pipe::new(path, file, Rc::clone(id), dresser, writer, echo).doing("read from a pipe")?;
-            let pipe = Rc::new(pipe);
+            let pipe = Pipe::new(path, file, Rc::clone(id), dresser, writer, echo, self.tx.clone());
+            let pipe = Rc::new(pipe.doing("read from a pipe")?);
             pipe.start(&self.buffer);
             unit.pipes.push(pipe);
         }
         Ok(())
-    }
-
-    /// Runs the event hooks, and waits for none.
-    pub(super) fn tell_hooks(&mut self, id: &Id) {
-        let Some(unit) = self.units.get(id) else { return };
-        if unit.service.hooks.event.is_empty() {
-            return;
-        }
-        let Some(mut setting) = self.setting(id) else { return };
-        setting.env.push(("DAEMONCTL_STATE".into(), unit.state.word().name().to_owned()));
-        let reason = unit
-            .state
-            .reason
-            .clone()
-            .unwrap_or_else(|| words::ended(unit.state.last.as_ref(), unit.state.blame.as_deref()));
-        setting.env.push(("DAEMONCTL_REASON".into(), reason));
-        for hook in unit.service.hooks.event.clone() {
-            let HookAction::Command(argv) = hook.action else { continue };
-            let (commands, setting) = (self.commands.clone(), setting.clone());
-            tokio::task::spawn_local(async move {
-                // Nobody waits for it, and its failure is its own.
-                let _ = commands.run(&argv, &setting, hook.timeout).await;
-            });
-        }
     }
 
     pub(super) fn next_random(&mut self) -> u64 {
@@ -357,6 +330,25 @@ impl Engine {
         if let Some(main) = unit.main {
             super::watch::watch_far(main, teller);
         }
+    }
+}
+
+fn setting_of(id: &Id, unit: &Unit, account: sys::Account, mut env: Environment) -> Setting {
+    let service = &unit.service;
+    env.insert("DAEMONCTL_UNIT".into(), id.to_string());
+    env.insert("DAEMONCTL_INVOCATION".into(), unit.invocation.to_string());
+    if let Some(main) = unit.main.filter(|_| unit.state.current.has_main()) {
+        env.insert("MAINPID".into(), main.pid.to_string());
+    }
+    if let Some(socket) = &unit.notify {
+        env.insert("NOTIFY_SOCKET".into(), socket.path.display().to_string());
+    }
+    Setting {
+        env: env.into_iter().collect(),
+        dir: service.working_dir.clone().unwrap_or_else(|| PathBuf::from("/")),
+        umask: service.umask,
+        account,
+        output: unit.pipes.first().map(|pipe| pipe.path().to_owned()),
     }
 }
 

@@ -58,6 +58,17 @@ impl Commands {
 
     /// Runs a command to its end. An error says what became of it.
     pub(super) async fn run(&self, argv: &[String], setting: &Setting, timeout: Duration) -> Result<(), String> {
+        self.run_with(argv, setting, timeout, None).await
+    }
+
+    /// The same, with something on its standard input: less than a pipe holds (4 KiB on every system).
+    pub(super) async fn run_with(
+        &self,
+        argv: &[String],
+        setting: &Setting,
+        timeout: Duration,
+        input: Option<&[u8]>,
+    ) -> Result<(), String> {
         let program = argv.first().map_or("", String::as_str);
         let open = |path: &PathBuf| sys::open_fifo_for_child(path).map_or(Output::Null, Output::File);
         let output = || setting.output.as_ref().map_or(Output::Inherit, open);
@@ -69,6 +80,7 @@ impl Commands {
             account: &setting.account,
             open_files: None,
             nice: None,
+            stdin: input.and_then(|input| holding(input).ok()),
             stdout: output(),
             stderr: output(),
         };
@@ -85,4 +97,12 @@ impl Commands {
             Err(_) => Err(format!("`{program}` did not end within {} and was killed", words::duration(timeout))),
         }
     }
+}
+
+/// The end of a pipe that has this in it, and then ends.
+fn holding(input: &[u8]) -> std::io::Result<std::fs::File> {
+    use std::io::Write;
+    let (read, mut write) = std::io::pipe()?;
+    write.write_all(input)?;
+    Ok(std::os::fd::OwnedFd::from(read).into())
 }

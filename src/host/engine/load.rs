@@ -142,6 +142,8 @@ impl Engine {
     pub(super) fn forget(&mut self, id: &Id) {
         self.unwatch_files(id);
         self.forget_runs(id);
+        // Its hooks go with it: what happened last is told before.
+        self.tell_events();
         if let Some(mut unit) = self.units.remove(id) {
             unit.unwatch();
             unit.abandon();

@@ -5,13 +5,17 @@
 //! until the next event or the next deadline, and nothing ticks.
 //!
 //! `unit` is what is kept of a unit, `act` the hands, `jobs` the requests that wait for units, `depend` the order,
-//! `load` the specs, intents and the takeover, `pump` the output, `command`, `probe`, `watch` and `notify` the senses,
-//! `files` the watched files, `tasks` the schedules, `serve` the control socket.
+//! `load` the specs, intents and the takeover, `pump` the output, `events` what is told of units and `hooks` to whom,
+//! `command`, `http`, `probe`, `watch` and `notify` the senses, `files` the watched files, `tasks` the schedules, `serve`
+//! the control socket.
 
 mod act;
 mod command;
 mod depend;
+mod events;
 mod files;
+mod hooks;
+mod http;
 mod jobs;
 mod load;
 mod notify;
@@ -35,6 +39,7 @@ use tokio::sync::mpsc;
 use self::command::Commands;
 use self::jobs::Job;
 use self::unit::Unit;
+use super::events::told::Cue;
 use super::machine::{self, Current, Event, Moment, Now};
 use super::state::{StateFile, VERSION};
 use super::sys;
@@ -97,6 +102,10 @@ enum Input {
     Jobs,
     /// The time of a delayed start has come.
     Delayed(Id),
+    /// A unit's output can't be written, or can again.
+    LogTrouble(Id, Option<String>),
+    /// An event hook of a unit did not take its event.
+    HookFailed(Id, String),
     /// The reload action of a unit is done.
     Reloaded(Id, Result<(), String>),
     /// Something happened in watched folders.
@@ -126,6 +135,8 @@ pub struct Outcome {
 /// The loop and what it holds.
 pub struct Engine {
     options: Options,
+    /// What to begin with.
+    given: Vec<Service>,
     units: BTreeMap<Id, Unit>,
     /// Units that wait for one of a service's name.
     dependents: HashMap<String, Vec<Id>>,
@@ -156,6 +167,9 @@ pub struct Engine {
     hostname: String,
     random: u64,
     passed_on: Option<notify::Above>,
+    events: events::Events,
+    /// Since when nothing but event hooks is waited for.
+    farewell: Option<Instant>,
 }
 
 /// How the supervisor is to end.
@@ -175,7 +189,10 @@ impl Engine {
         Self {
             mark: load::mark(&options.runtime),
             passed_on: options.pass_on.then(notify::Above::find).flatten(),
+            events: events::Events::new(&options),
+            farewell: None,
             options,
+            given: Vec::new(),
             units: BTreeMap::new(),
             dependents: HashMap::new(),
             mains: HashMap::new(),
@@ -201,9 +218,9 @@ impl Engine {
         }
     }
 
-    /// Runs these units, without specs on disk.
+    /// Has these units run, without specs on disk.
     pub fn give(&mut self, services: Vec<Service>) {
-        self.begin(services);
+        self.given = services;
     }
 
     /// Runs until told to end. `ready` is called when requests are answered.
@@ -212,6 +229,10 @@ impl Engine {
         if self.options.serve {
             // A spec that can't be read must not keep the others down; `load` tells of it.
             let _ = self.boot();
+        } else {
+            // After the signals are caught: a manager that hears READY=1 may send one at once.
+            let given = std::mem::take(&mut self.given);
+            self.begin(given);
         }
         self.pump();
         self.flush()?;
@@ -220,6 +241,7 @@ impl Engine {
         ready();
         loop {
             self.pump();
+            self.tell_events();
             if self.is_over() {
                 break;
             }
@@ -234,7 +256,8 @@ impl Engine {
             let due = timers.into_iter().flatten().map(|(at, _)| at.saturating_sub(now)).min();
             let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
             let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
-            let sleep = due.into_iter().chain(flush).chain(empty).min();
+            let farewell = self.farewell.map(|since| hooks::FAREWELL.saturating_sub(since.elapsed()));
+            let sleep = due.into_iter().chain(flush).chain(empty).chain(farewell).min();
             tokio::select! {
                 biased;
                 () = signals.child.recv_unit() => self.reap(),
@@ -287,12 +310,20 @@ impl Engine {
                 }
             }
             Input::Reloaded(id, result) => {
+                self.tell_reload(&id, &result);
                 self.reloaded(&id, &result);
                 self.change_done(&id, result);
             }
             Input::Touched(touches) => self.touched(touches),
             Input::ClockSet => self.clock_was_set(),
-            Input::Checked(id, run, result) => self.checked(&id, &run, result),
+            Input::Checked(id, run, result) => {
+                if result.is_err() {
+                    self.tell_reload(&id, &result);
+                }
+                self.checked(&id, &run, result);
+            }
+            Input::LogTrouble(id, trouble) => self.log_trouble(&id, trouble),
+            Input::HookFailed(id, why) => self.hook_failed(&id, why),
         }
         self.pump();
     }
@@ -304,6 +335,7 @@ impl Engine {
             let Some(unit) = self.units.get_mut(&id) else { continue };
             let now = Now { at: sys::monotonic(), roll };
             let before = (unit.state.current, unit.state.deadline);
+            let cue = Cue::of(&event);
             let state = std::mem::replace(&mut unit.state, machine::State::new(machine::Wanted::Down, now.at));
             let (state, actions) = machine::step(&unit.policy, state, event, now);
             unit.state = state;
@@ -325,6 +357,7 @@ impl Engine {
                 // Before the actions: the first signal is the first line of the report.
                 unit.stop_ladder(before.0);
             }
+            self.tell_step(&id, cue, before.0);
             for action in actions {
                 self.act(&id, action);
             }
@@ -345,7 +378,6 @@ impl Engine {
             self.clearing.remove(id);
         }
         let name = unit.service.name.clone();
-        self.tell_hooks(id);
         self.tell_above(id);
         self.follow_watch(id, before);
         self.follow_schedule(id, before);
@@ -401,7 +433,17 @@ impl Engine {
         self.pump();
     }
 
-    fn is_over(&self) -> bool {
+    fn is_over(&mut self) -> bool {
+        if !self.is_done() {
+            self.farewell = None;
+            return false;
+        }
+        // The last events still go to who asked for them, for a while.
+        let since = *self.farewell.get_or_insert_with(Instant::now);
+        self.ending == Some(Ending::Leave) || self.events.all_delivered() || since.elapsed() >= hooks::FAREWELL
+    }
+
+    fn is_done(&self) -> bool {
         let at_rest = || self.units.values().all(|unit| unit.state.current.at_rest());
         match self.ending {
             Some(Ending::Leave) => true,
@@ -412,6 +454,7 @@ impl Engine {
     }
 
     fn finish(mut self) -> Result<Outcome> {
+        self.tell_events();
         let well = !self.units.values().any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
         for unit in self.units.values() {
             for pipe in &unit.pipes {

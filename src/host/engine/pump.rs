@@ -36,6 +36,7 @@ struct Capture {
     writer: Option<SharedWriter>,
     echo: Echo,
     name: Id,
+    tx: mpsc::UnboundedSender<Input>,
     /// A text that means readiness, whom to tell, and the last of what was searched.
     look_for: Option<(Vec<u8>, Id, mpsc::UnboundedSender<Input>)>,
     tail: Vec<u8>,
@@ -51,12 +52,14 @@ impl Pipe {
         dresser: Dresser,
         writer: Option<SharedWriter>,
         echo: Echo,
+        tx: mpsc::UnboundedSender<Input>,
     ) -> std::io::Result<Self> {
         let capture = Capture {
             dresser,
             writer,
             echo,
             name,
+            tx,
             look_for: None,
             tail: Vec::new(),
             dressed: Vec::new(),
@@ -142,7 +145,11 @@ impl Capture {
         if let Some(writer) = &self.writer {
             self.dressed.clear();
             self.dresser.take(bytes, Timestamp::now(), &mut self.dressed);
-            writer.borrow_mut().write(&self.dressed);
+            let mut writer = writer.borrow_mut();
+            writer.write(&self.dressed);
+            if let Some(trouble) = writer.news() {
+                let _ = self.tx.send(Input::LogTrouble(Rc::clone(&self.name), trouble));
+            }
             // One large burst must not cost this much memory for ever.
             if self.dressed.capacity() > 16 * 1024 {
                 self.dressed = Vec::new();

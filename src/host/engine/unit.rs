@@ -47,6 +47,8 @@ pub(super) struct Unit {
     pub(super) stop_began: Option<Instant>,
     /// Its spec has changed: the next start makes new pipes.
     pub(super) stale: bool,
+    /// Where its event hooks are told, one for each.
+    pub(super) hooks: Vec<super::hooks::Line>,
     /// Its spec is gone: it is forgotten when it is at rest.
     pub(super) leaving: bool,
 }
@@ -76,6 +78,7 @@ impl Unit {
             stop: Vec::new(),
             stop_began: None,
             stale: false,
+            hooks: Vec::new(),
             leaving: false,
         }
     }

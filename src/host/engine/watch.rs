@@ -104,11 +104,16 @@ impl Engine {
                     ("health", ..) => "heartbeat".to_owned(),
                     _ => String::new(),
                 };
+                let before = unit.healthy;
                 if name == "health" {
                     unit.healthy = Some(ok);
                 }
+                let why = message.clone();
                 unit.set_check(name, what, ok, message);
                 self.dirty = true;
+                if name == "health" && before.unwrap_or(true) != ok {
+                    self.tell_health(id, ok, why);
+                }
             }
         }
     }

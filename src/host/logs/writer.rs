@@ -33,6 +33,7 @@ pub struct Writer {
     /// The last failure, until a write succeeds.
     pub trouble: Option<String>,
     retry_at: Option<Instant>,
+    told_trouble: bool,
 }
 
 #[derive(Debug)]
@@ -59,7 +60,15 @@ impl Writer {
             dropped: 0,
             trouble: None,
             retry_at: None,
+            told_trouble: false,
         }
+    }
+
+    /// Whether trouble began (and which) or ended (None) since the last call; outer None: neither.
+    pub fn news(&mut self) -> Option<Option<String>> {
+        let changed = self.trouble.is_some() != self.told_trouble;
+        self.told_trouble = self.trouble.is_some();
+        changed.then(|| self.trouble.clone())
     }
 
     /// Its path.
@@ -71,6 +80,10 @@ impl Writer {
     /// Appends; rotates where it is time.
     pub fn write(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
+            if self.retry_at.is_some_and(|at| Instant::now() < at) {
+                self.dropped += bytes.len() as u64;
+                return;
+            }
             let before_rotation = self.room(bytes);
             let (now, later) = bytes.split_at(before_rotation);
             if let Err(error) = self.append(now) {
@@ -110,9 +123,6 @@ impl Writer {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return Err(io::Error::other(self.trouble.clone().unwrap_or_default()));
-        }
         if self.file.as_ref().is_some_and(|open| open.looked.elapsed() > LOOK) {
             self.look();
         }
@@ -309,7 +319,20 @@ mod tests {
         let mut writer = Writer::new(path, &logs(1000), None);
         writer.write(b"four");
         assert!(!target.exists());
-        assert_eq!(writer.dropped, 4);
-        assert!(writer.trouble.is_some_and(|trouble| trouble.contains("cannot write")));
+        writer.write(b"five!");
+        assert_eq!(writer.dropped, 9);
+        let trouble = writer.trouble.clone().expect("trouble");
+        assert_eq!(trouble.matches("cannot write").count(), 1, "{trouble}");
+        assert_eq!((writer.news(), writer.news()), (Some(Some(trouble)), None));
+
+        // A service that writes all the time must not put off the next try for ever.
+        fs::remove_file(&writer.path).expect("remove");
+        writer.retry_at = writer.retry_at.and_then(|at| at.checked_sub(RETRY / 2));
+        let due = writer.retry_at;
+        writer.write(b"six");
+        assert_eq!(writer.retry_at, due);
+        writer.retry_at = Some(Instant::now());
+        writer.write(b"seven");
+        assert_eq!((writer.dropped, writer.news()), (12, Some(None)));
     }
 }

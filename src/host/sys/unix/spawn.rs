@@ -46,7 +46,9 @@ pub struct Launch<'a> {
     pub open_files: Option<u64>,
     /// Nice value, -20 to 19.
     pub nice: Option<i32>,
-    /// Standard input is empty; these are the outputs.
+    /// Standard input; None: it is empty.
+    pub stdin: Option<File>,
+    /// Standard output.
     pub stdout: Output,
     /// Standard error.
     pub stderr: Output,
@@ -63,7 +65,7 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
         .env_clear()
         .envs(launch.env)
         .current_dir(&launch.dir)
-        .stdin(Stdio::null())
+        .stdin(launch.stdin.map_or_else(Stdio::null, Stdio::from))
         .stdout(launch.stdout.stdio())
         .stderr(launch.stderr.stdio());
     #[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion, reason = "not 32 bits everywhere")]

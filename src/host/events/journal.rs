@@ -1,0 +1,134 @@
+//! Writing the journal. Trouble with it hurts nobody: what can't be written is counted, and the next write tries again.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{MOST, older};
+use crate::layout::{Layout, Scope};
+use crate::system::files;
+
+/// A journal that is written.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    mode: u32,
+    most: u64,
+    file: Option<(File, u64)>,
+    /// Writes that failed.
+    pub failed: u64,
+}
+
+impl Journal {
+    /// Of that file; nothing is opened before there is something to write.
+    #[must_use]
+    pub fn new(layout: &Layout, path: PathBuf) -> Self {
+        let mode = match layout.scope {
+            Scope::System => 0o640,
+            Scope::User => 0o600,
+        };
+        Self { path, mode, most: MOST, file: None, failed: 0 }
+    }
+
+    /// Appends whole lines.
+    pub fn append(&mut self, lines: &[u8]) {
+        if self.try_append(lines).is_err() {
+            self.failed += 1;
+            self.file = None;
+        }
+    }
+
+    fn try_append(&mut self, lines: &[u8]) -> io::Result<()> {
+        // Somebody deleted it: what is written there nobody will read.
+        if self.file.as_ref().is_some_and(|(file, _)| file.metadata().is_ok_and(|there| there.nlink() == 0)) {
+            self.file = None;
+        }
+        if self.file.as_ref().is_some_and(|(_, size)| *size >= self.most) {
+            self.file = None;
+            std::fs::rename(&self.path, older(&self.path))?;
+        }
+        let (file, size) = match &mut self.file {
+            Some(open) => open,
+            empty => empty.insert(open(&self.path, self.mode)?),
+        };
+        file.write_all(lines)?;
+        *size += lines.len() as u64;
+        Ok(())
+    }
+}
+
+fn open(path: &Path, mode: u32) -> io::Result<(File, u64)> {
+    let options = || {
+        let mut options = File::options();
+        options.append(true).read(true).create(true).mode(mode).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+        options
+    };
+    let mut file = match options().open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(folder) = path.parent() {
+                files::make_folders(folder, mode | 0o110 | 0o700).map_err(io::Error::other)?;
+            }
+            options().open(path)?
+        }
+        opened => opened?,
+    };
+    let size = file.metadata()?.len();
+    if size > 0 {
+        // A host that was killed, or a full disk, may have left half a line, which ours must not continue.
+        use std::os::unix::fs::FileExt;
+        let mut last = [0];
+        if file.read_exact_at(&mut last, size - 1).is_ok() && last != *b"\n" {
+            file.write_all(b"\n")?;
+        }
+    }
+    Ok((file, size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::{Event, Query, What};
+    use crate::report::State;
+
+    fn layout(folder: &Path) -> Layout {
+        Layout { state: folder.to_owned(), scope: Scope::User, ..Layout::unix_system() }
+    }
+
+    fn event(unit: &str, second: i64) -> Event {
+        Event::new(jiff::Timestamp::from_second(second).unwrap(), unit, What::Ready, State::Running)
+    }
+
+    #[test]
+    fn it_never_grows_beyond_two_files_and_what_is_left_is_read_in_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = layout(folder.path());
+        let mut journal = Journal::new(&layout, super::super::of_supervisor(&layout));
+        journal.most = 1000;
+        for second in 0..100 {
+            journal.append(&event("web", second).line());
+        }
+        assert_eq!(journal.failed, 0);
+        let size = |path: &Path| std::fs::metadata(path).unwrap().len();
+        assert!(size(&journal.path) < 1200 && size(&older(&journal.path)) < 1200);
+        assert_eq!(std::fs::metadata(&journal.path).unwrap().mode() & 0o777, 0o600);
+        let found = super::super::read::all(&layout, &|_| true, &Query::default()).unwrap();
+        let seconds: Vec<_> = found.iter().map(|event| event.time.as_second()).collect();
+        assert!(seconds.len() > 10 && seconds.is_sorted() && seconds.last() == Some(&99), "{seconds:?}");
+    }
+
+    #[test]
+    fn a_half_line_is_not_continued_and_a_deleted_file_comes_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = layout(folder.path());
+        let path = super::super::of_shim(&layout, "web");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, b"{\"time\":\"2026").unwrap();
+        let mut journal = Journal::new(&layout, path.clone());
+        journal.append(&event("web", 1).line());
+        assert_eq!(super::super::read::all(&layout, &|_| true, &Query::default()).unwrap(), [event("web", 1)]);
+        std::fs::remove_file(&path).unwrap();
+        journal.append(&event("web", 2).line());
+        assert_eq!(super::super::read::all(&layout, &|_| true, &Query::default()).unwrap(), [event("web", 2)]);
+    }
+}
