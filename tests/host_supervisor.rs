@@ -10,6 +10,8 @@ mod calls_webhooks;
 mod keeps_intent;
 #[path = "host/kills_tree_after_grace.rs"]
 mod kills_tree_after_grace;
+#[path = "host/limits_resources.rs"]
+mod limits_resources;
 #[path = "host/listens_to_the_impolite.rs"]
 mod listens_to_the_impolite;
 #[path = "host/manages_units.rs"]

@@ -65,6 +65,8 @@ pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
     service.requires.clear();
     service.wants.clear();
     once(&mut service);
+    // The manager's own limits hold for us and what we start.
+    (service.limits.memory, service.limits.cpu, service.limits.tasks) = (None, None, None);
     let id = service.id();
     let runtime = Folder::new(layout, &id)?;
     let lock = runtime.0.join("lock");

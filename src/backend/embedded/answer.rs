@@ -103,8 +103,12 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             "the supervisor runs no command for rotated files yet",
             "give a folder, and work on its files from cron",
         ),
+        Key::LimitsMemory | Key::LimitsCpu | Key::LimitsTasks if target.os != "linux" => refused(
+            "the supervisor has control groups on Linux only",
+            "put it below `[service.NAME.on.linux]`, and limit it here with the system's own means",
+        ),
         Key::LimitsMemory | Key::LimitsCpu | Key::LimitsTasks => {
-            refused("the supervisor sets no cgroup limits yet", "remove it, or use the systemd backend")
+            native("a control group; install refuses where the supervisor may make none")
         }
         Key::LimitsOpenFiles => native("RLIMIT_NOFILE"),
         Key::LimitsPriority => native("the nice value"),

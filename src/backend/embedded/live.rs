@@ -6,11 +6,11 @@ use super::{logs, render, verbs};
 use crate::backend::{Artifact, Deadline, Detail, Manager, Progress, Target, UnitResult, UnitState};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::host::client;
 use crate::host::control::Ask;
 use crate::host::intent;
 use crate::host::state::{self, Record, StateFile};
 use crate::host::sys;
+use crate::host::{cgroup, client};
 use crate::logs::{LogQuery, Sink};
 use crate::report::{State, Status, Wanted};
 use crate::service::Service;
@@ -99,10 +99,12 @@ impl Manager for Embedded {
     fn verify(&mut self, files: &[Artifact]) -> Result<()> {
         // Specs are read by the same type that wrote them; what they name is looked at where install looks.
         for artifact in files {
-            if let crate::backend::Body::File { content, definition: true, .. } = &artifact.body
-                && let Err(error) = serde_json::from_slice::<Service>(content)
-            {
-                return Err(Error::failed(format!("`{}` would not be understood: {error}", artifact.path.display())));
+            if let crate::backend::Body::File { content, definition: true, .. } = &artifact.body {
+                let service = serde_json::from_slice::<Service>(content).map_err(|error| {
+                    Error::failed(format!("`{}` would not be understood: {error}", artifact.path.display()))
+                })?;
+                // Only the machine can tell whether a supervisor may limit anything on it.
+                cgroup::possible(&service.limits).map_err(|error| error.context(format_args!("`{}`", service.id())))?;
             }
         }
         Ok(())

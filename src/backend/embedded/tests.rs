@@ -79,7 +79,7 @@ fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
             refused.push(key.path());
         }
     }
-    for key in ["after", "limits.memory", "security.capabilities"] {
+    for key in ["after", "security.capabilities"] {
         assert!(refused.contains(&key), "{key}");
     }
     assert!(!refused.contains(&"restart.policy") && !refused.contains(&"watch.paths"));

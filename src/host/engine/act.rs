@@ -11,6 +11,7 @@ use super::pump::{Pipe, Teller};
 use super::unit::Unit;
 use super::{Echo, Engine, Id, Input};
 use crate::error::{Error, IoContext, Result};
+use crate::host::cgroup::Group;
 use crate::host::env::{self, Environment};
 use crate::host::logs::format::Dresser;
 use crate::host::logs::writer::Writer;
@@ -212,8 +213,10 @@ impl Engine {
         unit.says = None;
         self.open_notify(id)?;
         self.watch_files(id);
+        let group = self.group_of(id)?;
         let mut setting = self.try_setting(id)?;
         let Some(unit) = self.units.get_mut(id) else { return Err(Error::failed("the unit is gone")) };
+        unit.cgroup = group;
         let service = &unit.service;
         if let Some(health) = service.health.as_ref().filter(|health| health.check == HealthCheck::Heartbeat) {
             setting.env.push(("WATCHDOG_USEC".into(), health.interval.as_micros().to_string()));
@@ -232,6 +235,14 @@ impl Engine {
             dir: setting.dir,
             umask: service.umask,
             account: &setting.account,
+            join: unit
+                .cgroup
+                .iter()
+                .map(Group::entrances)
+                .next()
+                .transpose()
+                .doing("join the control group")?
+                .unwrap_or_default(),
             open_files: service.limits.open_files,
             nice: service.limits.priority.map(nice),
             stdin: None,
@@ -243,6 +254,12 @@ impl Engine {
         unit.far = false;
         self.mains.insert(pid, Rc::clone(id));
         Ok(())
+    }
+
+    /// The control group of a unit that has limits, made if need be.
+    fn group_of(&self, id: &Id) -> Result<Option<Group>> {
+        let Some(unit) = self.units.get(id) else { return Ok(None) };
+        Group::make(&unit.service.limits, &format!("daemonctl-{}{id}", self.mark.replace('/', "-")))
     }
 
     /// The socket that the service's `NOTIFY_SOCKET` names, where it is asked to speak.
@@ -324,9 +341,11 @@ impl Engine {
         let _ = self.ensure_pipes(id);
         let _ = self.open_notify(id);
         self.watch_files(id);
+        let group = self.group_of(id).ok().flatten();
         let teller = self.teller(id);
         let Some(unit) = self.units.get_mut(id) else { return };
         unit.far = true;
+        unit.cgroup = group;
         if let Some(main) = unit.main {
             super::watch::watch_far(main, teller);
         }

@@ -78,6 +78,7 @@ impl Commands {
             dir: setting.dir.clone(),
             umask: setting.umask,
             account: &setting.account,
+            join: Vec::new(),
             open_files: None,
             nice: None,
             stdin: input.and_then(|input| holding(input).ok()),

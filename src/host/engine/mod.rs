@@ -384,6 +384,13 @@ impl Engine {
         for dependent in self.dependents.get(&name).cloned().unwrap_or_default() {
             self.check_dependencies(&dependent);
         }
+        if let Some(unit) = self.units.get_mut(id)
+            && !before.at_rest()
+            && (current.at_rest() || current == Current::Armed)
+            && let Some(group) = unit.cgroup.take()
+        {
+            group.remove();
+        }
         if current.at_rest() && self.units.get(id).is_some_and(|unit| unit.leaving) {
             self.forget(id);
         }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use super::{Engine, Id};
+use crate::host::cgroup::Group;
 use crate::host::machine::{Current, Event};
 use crate::host::sys;
 use crate::service::{KillScope, Signal, StopSignal};
@@ -78,7 +79,15 @@ impl Engine {
                     .filter(|pid| sys::group_of(*pid) == Some(main.pid))
                     .collect()
             }
-            KillScope::Tree => sys::tree_of(main.pid, &unit.invocation, unit.far, &|pid| self.is_others(pid, id)),
+            KillScope::Tree => {
+                let mut tree = sys::tree_of(main.pid, &unit.invocation, unit.far, &|pid| self.is_others(pid, id));
+                // Whatever it did to its session and environment, it has not left its control group.
+                let members = unit.cgroup.iter().flat_map(Group::members);
+                let more: Vec<i32> =
+                    members.filter(|pid| !tree.contains(pid) && sys::identify(*pid).is_some()).collect();
+                tree.extend(more);
+                tree
+            }
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 use super::files::Watched;
 use super::notify::Socket;
 use super::pump::Pipe;
+use crate::host::cgroup::Group;
 use crate::host::machine::{Current, Moment, Policy, State};
 use crate::host::schedule::Runs;
 use crate::host::state::{LogRecord, Record, Sent};
@@ -29,6 +30,8 @@ pub(super) struct Unit {
     pub(super) notify: Option<Socket>,
     /// `WATCHDOG=1` came.
     pub(super) beat: Rc<tokio::sync::Notify>,
+    /// Its control group, where it has limits.
+    pub(super) cgroup: Option<Group>,
     /// Its watched files, while they are.
     pub(super) watched: Option<Watched>,
     /// Of a task: its runs, and when the next is due by the loop's clock.
@@ -65,6 +68,7 @@ impl Unit {
             pipes: Vec::new(),
             notify: None,
             beat: Rc::default(),
+            cgroup: None,
             watched: None,
             runs: Runs::default(),
             run_at: None,

@@ -26,7 +26,7 @@ impl ClockChanges {
         use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
         use std::os::fd::AsFd;
         let timer = TimerFd::new(ClockId::CLOCK_REALTIME, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
-        let never = nix::sys::time::TimeSpec::new(libc::time_t::from(i32::MAX) * 4, 0);
+        let never = nix::sys::time::TimeSpec::new(libc::time_t::MAX, 0);
         timer.set(
             Expiration::OneShot(never),
             TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET,

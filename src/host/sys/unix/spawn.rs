@@ -42,6 +42,8 @@ pub struct Launch<'a> {
     pub umask: Option<u32>,
     /// Who it runs as.
     pub account: &'a Account,
+    /// Files of control groups that it joins.
+    pub join: Vec<File>,
     /// Most open files.
     pub open_files: Option<u64>,
     /// Nice value, -20 to 19.
@@ -71,6 +73,7 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
     #[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion, reason = "not 32 bits everywhere")]
     let umask = launch.umask.map(libc::mode_t::try_from).transpose().map_err(io::Error::other)?;
     let becomes = Becomes {
+        join: launch.join,
         umask,
         ids: launch.account.groups.as_ref().map(|groups| (launch.account.uid, launch.account.gid, groups.clone())),
         gid: launch.account.gid,
@@ -85,6 +88,7 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
 }
 
 struct Becomes {
+    join: Vec<File>,
     umask: Option<libc::mode_t>,
     ids: Option<(u32, u32, Vec<u32>)>,
     gid: u32,
@@ -101,6 +105,10 @@ impl Becomes {
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
         nix::unistd::setsid()?;
+        for group in &self.join {
+            // `0` is whoever writes it.
+            nix::unistd::write(group, b"0")?;
+        }
         if let Some(nice) = self.nice {
             // SAFETY: setpriority(2) takes numbers only.
             check(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
