@@ -186,11 +186,16 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
     if !start.is_empty() {
         steps.push(Step::Start { units: start });
     }
-    // Where an adopted definition comes back, the manager goes on knowing the unit.
-    let comes_back = |id: &str| goal.files.values().any(|file| file.body.is_some() && file.unit.as_deref() == Some(id));
-    let forget = names(&|unit| {
+    // Where an adopted definition comes back, or a template stays for other instances, the manager goes on knowing it.
+    let known_still = |unit: &crate::goal::UnitGoal| {
         let id = unit.service.id();
-        !unit.present && now.units.get(&id).is_some_and(|unit| unit.loaded) && !comes_back(&id)
+        goal.files.values().any(|file| file.body.is_some() && file.unit.as_deref() == Some(&id))
+            || unit.service.instance.is_some()
+                && goal.units.iter().any(|other| other.present && other.service.name == unit.service.name)
+    };
+    let forget = names(&|unit| {
+        let loaded = now.units.get(&unit.service.id()).is_some_and(|unit| unit.loaded);
+        !unit.present && loaded && !known_still(unit)
     });
     if !forget.is_empty() {
         steps.push(Step::Forget { units: forget });
