@@ -6,7 +6,7 @@
 //! Both are pure. [`parse()`] takes the text alone and tells every fault of it at once; [`resolve()`] lays defaults and
 //! overrides over one another for one target, fills in `${...}`, makes paths absolute, finds contradictions and puts the
 //! services in dependency order. [`schema()`] gives the JSON Schema and [`starter()`] what `init` writes. Reading the
-//! file is `system::read_manifest`; whether what the services name is on this machine is `preflight::check`; what a
+//! file is `system::manifest_file`; whether what the services name is on this machine is `preflight::check`; what a
 //! backend makes of each key is `support`.
 //!
 //! Each table of the manifest is a file here. Its `table!` declaration is the one place that names its keys: the macro

@@ -75,9 +75,6 @@ impl Splitter<'_> {
     }
 
     fn push(&mut self, text: &str) {
-        if self.word.is_none() {
-            self.word_start = self.at;
-        }
         self.word.get_or_insert_default().push_str(text);
     }
 
@@ -272,6 +269,7 @@ mod tests {
             assert_ne!(fault.remedy, Remedy::Shell, "{text}: {fault:?}");
             assert!(text.get(fault.range).is_some(), "{text}");
         }
+        assert_eq!(split(" X=1 a").unwrap_err().range, 1..4, "the place is the word's");
     }
 
     /// Quotes as a shell needs it.
