@@ -18,6 +18,8 @@ mod listens_to_the_impolite;
 mod manages_units;
 #[path = "host/orders_by_dependency.rs"]
 mod orders_by_dependency;
+#[path = "host/reexecutes_in_place.rs"]
+mod reexecutes_in_place;
 #[path = "host/restarts_after_crash.rs"]
 mod restarts_after_crash;
 #[path = "host/schedules_tasks.rs"]

@@ -17,6 +17,9 @@ pub struct Args {
     /// End the supervisor that runs, with all its services
     #[arg(long)]
     stop: bool,
+    /// Have the supervisor that runs become this daemonctl, in place: no service notices. install does so by itself
+    #[arg(long, conflicts_with_all = ["stop", "detach"])]
+    reexec: bool,
     /// Started by a command that needs it
     #[arg(long, hide = true)]
     on_demand: bool,
@@ -31,6 +34,14 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
         let text = if ended { "the supervisor and its services have ended\n" } else { "no supervisor runs\n" };
         let text = if context.style.quiet { "" } else { text };
         return Ok(Report::done(views::said(text.to_owned(), json!({ "stopped": ended }))));
+    }
+    if args.reexec {
+        machine::make_state_folders(&layout)?;
+        let program = layout.on_disk(&host_binary::ensure(&layout)?);
+        let done = host::reexec(&layout, &program)?;
+        let text = if done { "the supervisor is this daemonctl now\n" } else { "no supervisor runs\n" };
+        let text = if context.style.quiet { "" } else { text };
+        return Ok(Report::done(views::said(text.to_owned(), json!({ "reexecuted": done }))));
     }
     if args.detach {
         machine::make_state_folders(&layout)?;

@@ -29,6 +29,17 @@ pub fn shut_down(_: &Layout) -> Result<bool> {
     Err(absent())
 }
 
+/// Has the supervisor of the scope become another program.
+pub fn reexec(_: &Layout, _: &std::path::Path) -> Result<bool> {
+    Err(absent())
+}
+
+/// Has a supervisor of another build become ours; none runs.
+#[expect(clippy::unnecessary_wraps, reason = "as where there is something to ask")]
+pub fn renew(_: &Layout, _: &std::path::Path) -> Result<()> {
+    Ok(())
+}
+
 /// Supervises a scope.
 pub fn supervise(_: &Layout, _: Supervise) -> Result<Exit> {
     Err(absent())

@@ -56,6 +56,55 @@ pub fn shut_down(layout: &Layout) -> Result<bool> {
     refused.map_or(Ok(true), |trouble| Err(trouble.into()))
 }
 
+/// Which build of daemonctl the supervisor of the scope is; None: none runs.
+pub fn build(layout: &Layout) -> Result<Option<String>> {
+    let Some(mut client) = connect(layout)? else { return Ok(None) };
+    client.send(Ask::Hello)?;
+    let mut found = None;
+    client.answers(
+        || Some(START),
+        |answer| match answer {
+            Some(Answer::Hello { build, .. }) => {
+                found = Some(build);
+                Ok(true)
+            }
+            Some(_) => Ok(true),
+            None => Err(Error::timed_out("the supervisor does not answer")),
+        },
+    )?;
+    Ok(found)
+}
+
+/// Has the supervisor of the scope become `program` in place, and returns when that answers. False: none runs.
+pub fn reexec(layout: &Layout, program: &Path) -> Result<bool> {
+    let Some(mut client) = connect(layout)? else { return Ok(false) };
+    client.send(Ask::Reexec { program: program.display().to_string() })?;
+    let mut refused = None;
+    client.answers(
+        || Some(START),
+        |answer| match answer {
+            Some(Answer::Refused(trouble)) => {
+                refused = Some(trouble);
+                Ok(false)
+            }
+            Some(_) => Ok(true),
+            None => Err(Error::timed_out("the supervisor does not become another program")),
+        },
+    )?;
+    if let Some(trouble) = refused {
+        return Err(trouble.into());
+    }
+    build(layout).map(|build| build.is_some())
+}
+
+/// Has a supervisor of another build become `program`, the copy of ours. One that is too old to do that goes on.
+pub fn renew(layout: &Layout, program: &Path) -> Result<()> {
+    if build(layout)?.is_some_and(|build| build != env!("DAEMONCTL_BUILD")) {
+        let _ = reexec(layout, program);
+    }
+    Ok(())
+}
+
 /// Starts a supervisor where none runs, detached from us, and returns when it answers.
 pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
     if is_running(layout) {

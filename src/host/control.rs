@@ -49,6 +49,12 @@ pub enum Ask {
     Restart(Units),
     /// Have the reload action carried out.
     Reload(Units),
+    /// Become this program, in place: no service notices. The answer comes just before; who connects from then on is
+    /// answered by the new one.
+    Reexec {
+        /// Its path.
+        program: String,
+    },
     /// End the supervisor.
     Shutdown {
         /// With all its services; else they live on, and the next supervisor takes them over.
@@ -73,6 +79,9 @@ pub enum Answer {
         pid: u32,
         /// daemonctl's version.
         daemonctl: String,
+        /// Which build of it; those before 0.1.0 did not say.
+        #[serde(default)]
+        build: String,
     },
     /// Something goes on.
     Waiting {

@@ -1,6 +1,7 @@
 //! The ways into the host: a scope's supervisor, the shim of one service, and `daemonctl run`.
 
 use std::io::Write;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use super::engine::{Echo, Engine, Options};
@@ -30,7 +31,11 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
     machine::make_state_folders(layout)?;
     machine::make_runtime_folder(layout)?;
     let lock = layout.runtime.join("supervisor.lock");
-    let Some(_held) = sys::hold_lock(&lock)? else {
+    let (held, socket) = match sys::handed_over() {
+        Some(handover) => (Some(handover.lock), Some(handover.socket)),
+        None => (sys::hold_lock(&lock)?, None),
+    };
+    let Some(held) = held else {
         return Err(Error::failed(format!("another supervisor runs for this scope: it holds `{}`", lock.display()))
             .hint("`daemonctl status` shows its services"));
     };
@@ -46,14 +51,27 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
         end_at_rest: false,
         pass_on: false,
     };
-    run(options, Vec::new(), || {
-        if how == Supervise::OnDemand {
-            let mut out = std::io::stdout();
-            let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
-            sys::close_stdout();
+    let again = block_on(async {
+        let mut engine = Engine::new(options);
+        if let Some(socket) = socket {
+            engine.go_on(socket);
         }
-    })
-    .map(|()| Exit::Done)
+        let ready = || {
+            if how == Supervise::OnDemand {
+                let mut out = std::io::stdout();
+                let _ = writeln!(out, "{READY}").and_then(|()| out.flush());
+                sys::close_stdout();
+            }
+        };
+        Ok(engine.run(ready).await?.again)
+    })?;
+    let Some((program, socket)) = again else { return Ok(Exit::Done) };
+    let error = sys::exec(&program, &held, socket.as_fd());
+    // Better the old one than none.
+    if let Ok(own) = std::env::current_exe() {
+        let _ = sys::exec(&own, &held, socket.as_fd());
+    }
+    Err(error).doing(format_args!("become `{}`", program.display()))
 }
 
 /// Runs one service under a service manager: the shim. SIGTERM stops it, SIGHUP reloads it; readiness, watchdog and
@@ -141,15 +159,7 @@ fn finish(options: Options, services: Vec<Service>) -> Result<Exit> {
     Ok(if well { Exit::Done } else { Exit::ServiceFailed })
 }
 
-fn run(options: Options, services: Vec<Service>, ready: impl FnOnce()) -> Result<()> {
-    block_on(async {
-        let mut engine = Engine::new(options);
-        engine.give(services);
-        engine.run(ready).await.map(drop)
-    })
-}
-
-fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().doing("start the event loop")?;
     let local = tokio::task::LocalSet::new();
     local.block_on(&runtime, work)

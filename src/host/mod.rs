@@ -32,11 +32,11 @@ pub mod words;
 #[cfg(unix)]
 mod entry;
 #[cfg(unix)]
-pub use client::{ensure, shut_down};
+pub use client::{ensure, reexec, renew, shut_down};
 #[cfg(unix)]
 pub use entry::{Supervise, run_foreground, run_one, supervise};
 
 #[cfg(not(unix))]
 mod absent;
 #[cfg(not(unix))]
-pub use absent::{Supervise, ensure, run_foreground, run_one, shut_down, supervise};
+pub use absent::{Supervise, ensure, reexec, renew, run_foreground, run_one, shut_down, supervise};

@@ -64,6 +64,9 @@ pub struct Record {
     pub logs: Vec<LogRecord>,
     /// Who was sent what by the last stop.
     pub stop: Vec<Sent>,
+    /// From a supervisor that left: the beginning of a line in each pipe, to go on with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfinished: Vec<Vec<u8>>,
 }
 
 /// A log file.

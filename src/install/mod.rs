@@ -209,7 +209,10 @@ pub fn install(
     if prepared.services.iter().any(|(_, hosting)| *hosting == Hosting::Hosted)
         || prepared.target.backend == BackendKind::Embedded
     {
-        system::host_binary::ensure(&session.layout)?;
+        let copy = system::host_binary::ensure(&session.layout)?;
+        if prepared.target.backend == BackendKind::Embedded && !session.offline() {
+            crate::host::renew(&session.layout, &session.layout.on_disk(&copy))?;
+        }
     }
     let mut planned = plan(session, prepared, options, progress)?;
     if planned.steps.iter().any(|step| matches!(step, Step::Write { .. })) && !session.offline() {

@@ -316,11 +316,13 @@ impl Engine {
         let apart = err.is_some() || format == LogFormat::Json;
         let streams =
             if apart { vec![(Stream::Stdout, "out"), (Stream::Stderr, "err")] } else { vec![(Stream::Merged, "out")] };
+        let mut unfinished = std::mem::take(&mut unit.unfinished).into_iter();
         for (stream, suffix) in streams {
             let path = folder.join(format!("{id}.{suffix}"));
             sys::fifo(&path, owner)?;
             let file = sys::open_fifo_for_reading(&path)?;
-            let dresser = Dresser::new(format, &service.name, service.instance.as_deref(), &host, stream);
+            let dresser = Dresser::new(format, &service.name, service.instance.as_deref(), &host, stream)
+                .after(unfinished.next().unwrap_or_default());
             let writer = if stream == Stream::Stderr { err.clone().or_else(|| out.clone()) } else { out.clone() };
             let pipe = Pipe::new(path, file, Rc::clone(id), dresser, writer, echo, self.tx.clone());
             let pipe = Rc::new(pipe.doing("read from a pipe")?);
@@ -344,10 +346,14 @@ impl Engine {
         let group = self.group_of(id).ok().flatten();
         let teller = self.teller(id);
         let Some(unit) = self.units.get_mut(id) else { return };
-        unit.far = true;
         unit.cgroup = group;
-        if let Some(main) = unit.main {
+        let Some(main) = unit.main else { return };
+        // A child of the program that this process was: its end comes to us, exit code and all.
+        unit.far = !sys::is_child(main.pid);
+        if unit.far {
             super::watch::watch_far(main, teller);
+        } else {
+            self.mains.insert(main.pid, Rc::clone(id));
         }
     }
 }

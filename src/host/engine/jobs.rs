@@ -53,6 +53,7 @@ impl Engine {
                 let _ = answer.try_send(Answer::Hello {
                     pid: std::process::id(),
                     daemonctl: env!("CARGO_PKG_VERSION").to_owned(),
+                    build: env!("DAEMONCTL_BUILD").to_owned(),
                 });
             }
             Ask::Load => {
@@ -66,6 +67,7 @@ impl Engine {
             Ask::Stop(units) => return self.open_job(Verb::Stop, units, answer),
             Ask::Restart(units) => return self.open_job(Verb::Restart, units, answer),
             Ask::Reload(units) => return self.open_job(Verb::Reload, units, answer),
+            Ask::Reexec { program } => return self.become_another(program.into(), answer),
             Ask::Shutdown { stop: false } => self.ending = Some(Ending::Leave),
             Ask::Shutdown { stop: true } => {
                 self.jobs.push(Job {
@@ -205,6 +207,16 @@ impl Engine {
         jobs.append(&mut self.jobs);
         self.jobs = jobs;
         self.advance_jobs();
+    }
+
+    /// Who still waits for units is told to ask again.
+    pub(super) fn dismiss_jobs(&mut self) {
+        for job in self.jobs.drain(..) {
+            let mut trouble = Trouble::new("the supervisor becomes another program just now");
+            trouble.hints.push("its services live on; run the command again".to_owned());
+            let _ = job.answer.try_send(Answer::Refused(trouble));
+            let _ = job.answer.try_send(Answer::Done);
+        }
     }
 
     /// Looks at each job: what has a result now, who may go down now, what is waited for.

@@ -226,7 +226,9 @@ impl Engine {
             }
             return;
         }
-        let alive = unit.main.is_some_and(sys::lives) && (current.has_main() || current == Current::Spawning);
+        // One that ended while this process was becoming another program is still to be reaped.
+        let lives = |main: sys::Identity| sys::lives(main) || self.socket.is_some() && sys::is_child(main.pid);
+        let alive = unit.main.is_some_and(lives) && (current.has_main() || current == Current::Spawning);
         let had = unit.state.wanted;
         if alive {
             self.adopt(id);

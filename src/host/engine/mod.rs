@@ -10,6 +10,7 @@
 //! the control socket.
 
 mod act;
+mod again;
 mod command;
 mod depend;
 mod events;
@@ -126,10 +127,12 @@ enum Seen {
 }
 
 /// What a run of the engine came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Outcome {
     /// No unit failed or gave up.
     pub well: bool,
+    /// This process is to become that program, with this socket.
+    pub again: Option<(PathBuf, std::os::fd::OwnedFd)>,
 }
 
 /// The loop and what it holds.
@@ -168,6 +171,9 @@ pub struct Engine {
     random: u64,
     passed_on: Option<notify::Above>,
     events: events::Events,
+    /// The control socket that the program before us left.
+    socket: Option<std::os::fd::OwnedFd>,
+    again: Option<again::Again>,
     /// Since when nothing but event hooks is waited for.
     farewell: Option<Instant>,
 }
@@ -179,6 +185,8 @@ enum Ending {
     Stopped,
     /// Now; the services live on.
     Leave,
+    /// When nobody waits for an answer any more: this process becomes another program.
+    Again,
 }
 
 impl Engine {
@@ -191,6 +199,8 @@ impl Engine {
             passed_on: options.pass_on.then(notify::Above::find).flatten(),
             events: events::Events::new(&options),
             farewell: None,
+            socket: None,
+            again: None,
             options,
             given: Vec::new(),
             units: BTreeMap::new(),
@@ -223,9 +233,15 @@ impl Engine {
         self.given = services;
     }
 
+    /// Goes on in place of the program that this process was, whose children and control socket are ours.
+    pub fn go_on(&mut self, socket: std::os::fd::OwnedFd) {
+        self.socket = Some(socket);
+    }
+
     /// Runs until told to end. `ready` is called when requests are answered.
     pub async fn run(mut self, ready: impl FnOnce()) -> Result<Outcome> {
         let mut signals = Signals::new()?;
+        sys::unblock_signals();
         if self.options.serve {
             // A spec that can't be read must not keep the others down; `load` tells of it.
             let _ = self.boot();
@@ -235,6 +251,8 @@ impl Engine {
             self.begin(given);
         }
         self.pump();
+        // Children that ended before we caught their signal.
+        self.reap();
         self.flush()?;
         // Only now: who can connect reads a state file of ours.
         let server = if self.options.serve { Some(self.open_socket()?) } else { None };
@@ -257,7 +275,8 @@ impl Engine {
             let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
             let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
             let farewell = self.farewell.map(|since| hooks::FAREWELL.saturating_sub(since.elapsed()));
-            let sleep = due.into_iter().chain(flush).chain(empty).chain(farewell).min();
+            let again = self.again.as_ref().map(again::Again::patience);
+            let sleep = due.into_iter().chain(flush).chain(empty).chain(farewell).chain(again).min();
             tokio::select! {
                 biased;
                 () = signals.child.recv_unit() => self.reap(),
@@ -276,10 +295,15 @@ impl Engine {
                 () = nap(sleep) => self.fire(),
             }
         }
+        let again = match (&server, self.again.take()) {
+            (Some(server), Some(again)) => Some(self.leave_to(again, server).await?),
+            _ => None,
+        };
         if let Some(server) = server {
             server.close().await;
         }
-        self.finish()
+        let outcome = self.finish()?;
+        Ok(Outcome { again, ..outcome })
     }
 
     fn fire(&mut self) {
@@ -454,6 +478,9 @@ impl Engine {
         let at_rest = || self.units.values().all(|unit| unit.state.current.at_rest());
         match self.ending {
             Some(Ending::Leave) => true,
+            Some(Ending::Again) => {
+                self.jobs.is_empty() || self.again.as_ref().is_none_or(|again| again.patience().is_zero())
+            }
             Some(Ending::Stopped) => at_rest() && self.jobs.is_empty(),
             None if self.empty_since.is_some_and(|since| since.elapsed() >= EMPTY) => self.jobs.is_empty(),
             None => self.options.end_at_rest && at_rest(),
@@ -463,16 +490,22 @@ impl Engine {
     fn finish(mut self) -> Result<Outcome> {
         self.tell_events();
         let well = !self.units.values().any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
-        for unit in self.units.values() {
+        let goes_on = matches!(self.ending, Some(Ending::Leave | Ending::Again));
+        for unit in self.units.values_mut() {
+            if goes_on {
+                // The next one goes on in the middle of a line.
+                unit.unfinished = unit.pipes.iter().map(|pipe| pipe.drain_whole(&self.buffer)).collect();
+                continue;
+            }
             for pipe in &unit.pipes {
                 pipe.drain(&self.buffer);
             }
         }
-        if self.options.serve {
+        if self.options.serve && self.ending != Some(Ending::Again) {
             let _ = std::fs::remove_file(super::control::socket(&self.options.layout));
         }
         let state = super::state::in_folder(&self.options.runtime);
-        if self.ending == Some(Ending::Leave) {
+        if goes_on {
             self.flush()?;
         } else if self.options.pass_on && !well {
             // The manager above will know that its host ended, and not why: that is kept for who asks.
@@ -484,7 +517,7 @@ impl Engine {
             // The next one begins by the intents, not where this one ended.
             let _ = std::fs::remove_file(state);
         }
-        Ok(Outcome { well })
+        Ok(Outcome { well, again: None })
     }
 
     /// Tells the log of the manager above what the units came to.

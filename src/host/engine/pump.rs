@@ -100,6 +100,17 @@ impl Pipe {
 
     /// What is in the pipe now, and the half line that nobody will end.
     pub(super) fn drain(&self, buffer: &RefCell<Vec<u8>>) {
+        self.drain_now(buffer);
+        self.capture.borrow_mut().flush();
+    }
+
+    /// What is in the pipe now, but for the beginning of a line, which is returned.
+    pub(super) fn drain_whole(&self, buffer: &RefCell<Vec<u8>>) -> Vec<u8> {
+        self.drain_now(buffer);
+        self.capture.borrow_mut().dresser.take_partial()
+    }
+
+    fn drain_now(&self, buffer: &RefCell<Vec<u8>>) {
         let mut buffer = buffer.borrow_mut();
         let mut capture = self.capture.borrow_mut();
         let mut left = DRAIN;
@@ -108,7 +119,6 @@ impl Pipe {
             capture.take(buffer.get(..count).unwrap_or_default());
             left = left.saturating_sub(count);
         }
-        capture.flush();
     }
 
     pub(super) fn look_for(&self, text: &str, id: &Id, tx: &mpsc::UnboundedSender<Input>) {

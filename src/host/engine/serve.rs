@@ -27,11 +27,18 @@ pub(super) struct Server {
     task: AbortHandle,
     clients: Rc<Cell<usize>>,
     left: Rc<Notify>,
+    pub(super) listener: Rc<UnixListener>,
 }
 
 impl Server {
+    /// Accepts nobody any more; who connects waits.
+    pub(super) async fn pause(&self) {
+        self.task.abort();
+        tokio::task::yield_now().await;
+    }
+
     /// Waits a moment until every client has its answer.
-    pub(super) async fn close(self) {
+    pub(super) async fn close(&self) {
         self.task.abort();
         let all_left = async {
             while self.clients.get() > 0 {
@@ -43,21 +50,28 @@ impl Server {
 }
 
 impl Engine {
-    pub(super) fn open_socket(&self) -> Result<Server> {
+    pub(super) fn open_socket(&mut self) -> Result<Server> {
         let path = control::socket(&self.options.layout);
-        // We hold the lock: whoever made that socket is dead.
-        let _ = std::fs::remove_file(&path);
-        let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
-        let bound = UnixListener::bind(&path);
-        nix::sys::stat::umask(before);
-        let listener = bound.doing(format_args!("listen on `{}`", path.display()))?;
+        let bound = if let Some(socket) = self.socket.take() {
+            let socket = std::os::unix::net::UnixListener::from(socket);
+            socket.set_nonblocking(true).and_then(|()| UnixListener::from_std(socket))
+        } else {
+            // We hold the lock: whoever made that socket is dead.
+            let _ = std::fs::remove_file(&path);
+            let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
+            let bound = UnixListener::bind(&path);
+            nix::sys::stat::umask(before);
+            bound
+        };
+        let listener = Rc::new(bound.doing(format_args!("listen on `{}`", path.display()))?);
+        let accepting = Rc::clone(&listener);
         let tx = self.tx.clone();
         let clients = Rc::new(Cell::new(0));
         let left = Rc::new(Notify::new());
         let (count, leave) = (Rc::clone(&clients), Rc::clone(&left));
         let task = tokio::task::spawn_local(async move {
             loop {
-                let Ok((stream, _)) = listener.accept().await else {
+                let Ok((stream, _)) = accepting.accept().await else {
                     // Out of file descriptors, most likely: wait for some to be closed.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -74,7 +88,7 @@ impl Engine {
                 });
             }
         });
-        Ok(Server { task: task.abort_handle(), clients: count, left: leave })
+        Ok(Server { task: task.abort_handle(), clients: count, left: leave, listener })
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) struct Unit {
     pub(super) stop_began: Option<Instant>,
     /// Its spec has changed: the next start makes new pipes.
     pub(super) stale: bool,
+    /// The beginning of a line in each pipe, from and for another supervisor.
+    pub(super) unfinished: Vec<Vec<u8>>,
     /// Where its event hooks are told, one for each.
     pub(super) hooks: Vec<super::hooks::Line>,
     /// Its spec is gone: it is forgotten when it is at rest.
@@ -83,6 +85,7 @@ impl Unit {
             stop_began: None,
             stale: false,
             hooks: Vec::new(),
+            unfinished: Vec::new(),
             leaving: false,
         }
     }
@@ -102,6 +105,7 @@ impl Unit {
             ended_at: self.ended_at,
             logs: self.log_records(),
             stop: self.stop.clone(),
+            unfinished: self.unfinished.clone(),
         }
     }
 
@@ -122,6 +126,7 @@ impl Unit {
         self.runs = record.runs.unwrap_or_default();
         self.ended_at = record.ended_at;
         self.stop = record.stop;
+        self.unfinished = record.unfinished;
     }
 
     pub(super) fn unwatch(&mut self) {

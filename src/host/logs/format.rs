@@ -61,6 +61,18 @@ impl Dresser {
         }
     }
 
+    /// The beginning of a line, for who goes on with it.
+    pub fn take_partial(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.partial)
+    }
+
+    /// Goes on with a line that began so.
+    #[must_use]
+    pub fn after(mut self, partial: Vec<u8>) -> Self {
+        self.partial = partial;
+        self
+    }
+
     /// A last line without its newline.
     pub fn flush(&mut self, at: Timestamp, out: &mut Vec<u8>) {
         if !self.partial.is_empty() {

@@ -11,7 +11,20 @@ use crate::error::{IoContext, Result};
 /// A held lock.
 #[derive(Debug)]
 pub struct Lock {
-    _held: Flock<File>,
+    held: Flock<File>,
+}
+
+impl Lock {
+    /// One that was held when the program that we were left it to us.
+    pub(super) fn held(file: File) -> Option<Self> {
+        Flock::lock(file, FlockArg::LockExclusiveNonblock).ok().map(|held| Self { held })
+    }
+}
+
+impl std::os::fd::AsFd for Lock {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.held.as_fd()
+    }
 }
 
 /// Takes the lock; None: another process holds it.
@@ -25,7 +38,7 @@ pub fn hold_lock(path: &Path) -> Result<Option<Lock>> {
         .open(path)
         .doing(format_args!("open `{}`", path.display()))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(held) => Ok(Some(Lock { _held: held })),
+        Ok(held) => Ok(Some(Lock { held })),
         Err((_, nix::errno::Errno::EWOULDBLOCK)) => Ok(None),
         Err((_, errno)) => Err(errno.into()).doing(format_args!("lock `{}`", path.display())),
     }

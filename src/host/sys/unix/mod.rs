@@ -4,6 +4,7 @@ mod account;
 mod clock;
 mod datagram;
 mod fifo;
+mod handover;
 mod inotify;
 mod lock;
 mod process;
@@ -15,6 +16,7 @@ pub use account::{Account, account_of, own_account};
 pub use clock::{ClockChanges, boot_id, monotonic};
 pub use datagram::{bind_datagram, receive};
 pub use fifo::{fifo, open_fifo_for_child, open_fifo_for_reading};
+pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
 pub use inotify::{Inotify, Touch, What};
 pub use lock::{Lock, hold_lock};
 pub use process::{
