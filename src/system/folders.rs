@@ -43,13 +43,11 @@ impl Changes {
 #[cfg(not(target_os = "linux"))]
 impl Changes {
     /// Nothing to open here.
-    #[expect(clippy::unnecessary_wraps, reason = "as where there is something to open")]
     pub fn of(_: &[PathBuf]) -> Result<Self> {
         Ok(Self {})
     }
 
     /// Without inotify the files are looked at four times a second.
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as where there is something to read")]
     pub fn wait(&mut self) -> Result<ControlFlow<()>> {
         std::thread::sleep(std::time::Duration::from_millis(250));
         Ok(interrupted())
