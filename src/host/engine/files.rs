@@ -257,6 +257,10 @@ impl Engine {
     pub(super) fn checked(&mut self, id: &Id, run: &str, result: Result<(), String>) {
         let Some(unit) = self.units.get(id).filter(|unit| *unit.invocation == *run) else { return };
         let restart = unit.service.watch.as_ref().is_some_and(|watch| watch.action == WatchAction::Restart);
+        if result.is_err() {
+            self.tell_reload(id, &result);
+        }
+        let Some(unit) = self.units.get(id) else { return };
         if restart && result.is_ok() {
             if unit.state.wanted == Wanted::Up && !unit.state.current.is_ending() {
                 self.queue.push_back((Rc::clone(id), Event::Restart));
