@@ -86,10 +86,11 @@ pub fn unblock_signals() {
 
 /// Whether a process is our child, alive or not yet reaped.
 #[must_use]
+#[allow(clippy::useless_conversion, reason = "an id_t has another type on FreeBSD")]
 pub fn is_child(pid: i32) -> bool {
     // SAFETY: an all-zero siginfo_t is a valid one to be written to.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let Ok(id) = libc::id_t::try_from(pid) else { return false };
+    let id: libc::id_t = pid.unsigned_abs().into();
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: the pointer is to a living structure of the type that waitid(2) writes.
     pid > 0 && unsafe { libc::waitid(libc::P_PID, id, &raw mut info, flags) } == 0
