@@ -109,6 +109,14 @@ impl Service {
         }
     }
 
+    /// The services that start before this one, by name.
+    pub fn services_before(&self) -> impl Iterator<Item = &str> {
+        self.after.iter().chain(&self.requires).chain(&self.wants).filter_map(|dependency| match dependency {
+            Dependency::Service(name) => Some(name.as_str()),
+            Dependency::Foreign(_) => None,
+        })
+    }
+
     /// One complete service an instance, in the manifest's order; the service itself where it has none.
     ///
     /// # Panics

@@ -50,9 +50,23 @@ pub struct Session {
 impl Session {
     /// Reads the receipts of the scope.
     pub fn open(options: Options) -> Result<Self> {
+        Self::with(options, receipt::all)
+    }
+
+    /// Reads the receipts that an answer about these words of a command line takes; a manifest, or none, takes all.
+    /// For commands that change nothing, and ask for nothing else.
+    pub fn open_for(options: Options, words: &[String]) -> Result<Self> {
+        if words.is_empty() || words.iter().any(|word| is_manifest(word)) {
+            return Self::open(options);
+        }
+        let services = words.iter().map(|word| word.split_once('@').map_or(word.as_str(), |(service, _)| service));
+        Self::with(options, |layout| receipt::of(layout, services))
+    }
+
+    fn with(options: Options, read: impl FnOnce(&Layout) -> Result<BTreeMap<String, Receipt>>) -> Result<Self> {
         let scope = options.scope.unwrap_or_else(system::machine::default_scope);
         let layout = system::machine::layout(scope, options.root.clone())?;
-        let receipts = receipt::all(&layout)?;
+        let receipts = read(&layout)?;
         Ok(Self { layout, receipts, options, choice: None, managers: BTreeMap::new() })
     }
 
@@ -247,11 +261,8 @@ pub fn in_order<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Vec<&'a Rece
     fn visit<'a>(name: &str, left: &mut BTreeMap<&str, &'a Receipt>, order: &mut Vec<&'a Receipt>) {
         // Taken out before its dependencies are visited, so that a cycle (two manifests can make one) ends.
         let Some(receipt) = left.remove(name) else { return };
-        let service = &receipt.service;
-        for dependency in service.after.iter().chain(&service.requires).chain(&service.wants) {
-            if let crate::service::Dependency::Service(name) = dependency {
-                visit(name, left, order);
-            }
+        for name in receipt.service.services_before() {
+            visit(name, left, order);
         }
         order.push(receipt);
     }

@@ -309,6 +309,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_answer_about_one_service_reads_no_more_than_its_order_takes() {
+        use crate::service::Dependency;
+        let root = tempfile::tempdir().unwrap();
+        let layout = crate::system::machine::layout(Scope::System, Some(root.path().to_owned())).unwrap();
+        let folder = layout.on_disk(&layout.receipts());
+        files::make_folders(&folder, 0o755).unwrap();
+        let example = receipt(root.path());
+        for (name, before) in [("a", "b"), ("b", "c"), ("c", "a"), ("d", "missing")] {
+            let mut receipt = example.clone();
+            receipt.service.name = name.to_owned();
+            receipt.service.requires = vec![Dependency::Service(before.to_owned())];
+            files::replace(&folder.join(format!("{name}.json")), &receipt.to_bytes(), 0o644, None).unwrap();
+        }
+        files::replace(&folder.join("broken.json"), b"{", 0o644, None).unwrap();
+        let read = |names: &[&str]| -> Vec<String> {
+            receipt::of(&layout, names.iter().copied()).unwrap().into_keys().collect()
+        };
+        assert_eq!(read(&["a"]), ["a", "b", "c"]);
+        assert_eq!(read(&["d", "nowhere", "", "..", "x/y", &"n".repeat(300)]), ["d"]);
+        assert!(receipt::of(&layout, ["broken"]).is_err());
+    }
+
     fn drift_of_a(receipt: &Receipt) -> (Option<Drift>, Vec<String>, Vec<String>) {
         let layout = Layout::unix_system();
         let mut machine = Machine { layout: &layout, look: Look::new(), manifests: BTreeMap::new() };

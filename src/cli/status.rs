@@ -7,6 +7,7 @@ use super::{Context, output, status_view, views};
 use crate::error::Result;
 use crate::exit::Exit;
 use crate::report::{Report, Style, View};
+use crate::session::Session;
 use crate::status::{self, Statuses};
 
 /// Arguments.
@@ -45,7 +46,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
 
 /// A session each time, so that what was installed meanwhile is seen.
 fn look(args: &Args, context: &Context) -> Result<Statuses> {
-    status::look(&mut context.session()?, &args.names, args.full)
+    let mut session = Session::open_for(context.globals.options(), &args.names)?;
+    status::look(&mut session, &args.names, args.full)
 }
 
 fn report(statuses: Statuses, args: &Args) -> Report {

@@ -100,13 +100,18 @@ fn all_names(folder: &Path) -> Result<Vec<OsString>> {
 
 /// Looks at everything in a folder, as [`list`] and [`look`] would one by one, with one walk to the folder.
 pub fn look_in(folder: &Path) -> Result<Vec<(OsString, Found)>> {
+    look_at(folder, list(folder)?)
+}
+
+/// Looks at these names in a folder, with one walk to the folder; nothing where there is no such folder.
+pub fn look_at(folder: &Path, names: Vec<OsString>) -> Result<Vec<(OsString, Found)>> {
     let Some(open) = sys::Folder::open(folder)? else { return Ok(Vec::new()) };
     let look = |name: OsString| {
         let path = folder.join(&name);
         let found = open.look(&name).doing(format_args!("read `{}`", path.display()));
         Ok((name, found.map_err(|error| with_remedy(error, &path))?))
     };
-    list(folder)?.into_iter().map(look).collect()
+    names.into_iter().map(look).collect()
 }
 
 /// Puts a file there, whatever file or link was there before. `mode`: permission bits, whatever the umask.
