@@ -7,6 +7,7 @@
 //! `${instance}`: a backend with templates writes the mark in its own way, every other asks for
 //! [`Service::units`], one complete service an instance.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -123,10 +124,13 @@ impl Service {
     /// Never: a `Service` serializes to JSON and back by construction.
     #[must_use]
     pub fn units(&self) -> Vec<Self> {
-        if self.instances.is_empty() {
-            return vec![self.clone()];
-        }
-        self.instances.iter().map(|instance| self.instantiate(instance)).collect()
+        self.each_unit().map(Cow::into_owned).collect()
+    }
+
+    /// As [`Service::units`], without a copy of a service that has no instances.
+    pub fn each_unit(&self) -> impl Iterator<Item = Cow<'_, Self>> {
+        let alone = self.instances.is_empty().then_some(Cow::Borrowed(self));
+        alone.into_iter().chain(self.instances.iter().map(|instance| Cow::Owned(self.instantiate(instance))))
     }
 
     #[expect(clippy::expect_used, reason = "plain data: JSON takes every value and gives it back")]

@@ -3,6 +3,7 @@
 //! A manager tells states; drift against the receipts, processes, ports and what they use up are the same on every
 //! backend and are added here.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -56,15 +57,27 @@ pub fn worst(states: impl IntoIterator<Item = State>) -> Exit {
 ///
 /// A name that is not installed is an answer, not an error.
 pub fn look(session: &mut Session, words: &[String], full: bool) -> Result<Statuses> {
+    // Out of the session while it is asked for managers, so that hundreds need not be copied.
+    let receipts = std::mem::take(&mut session.receipts);
+    let looked = look_at(session, &receipts, words, full);
+    session.receipts = receipts;
+    looked
+}
+
+fn look_at(
+    session: &mut Session,
+    receipts: &BTreeMap<String, Receipt>,
+    words: &[String],
+    full: bool,
+) -> Result<Statuses> {
     let selection = Selection::from_words(words)?;
     let mut notes: Vec<String> = session.leftover_note().into_iter().collect();
     let choice = session.choice().map_err(|error| notes.push(error.to_string())).ok();
-    let selected: Vec<(Service, Receipt)> = in_order(session.receipts.values())
+    let selected: Vec<Selected<'_>> = in_order(receipts.values())
         .into_iter()
         .filter(|receipt| selection.takes(receipt))
-        .flat_map(|receipt| receipt.service.units().into_iter().map(move |unit| (unit, receipt)))
+        .flat_map(|receipt| receipt.service.each_unit().map(move |unit| (unit, receipt)))
         .filter(|(unit, receipt)| selection.takes_unit(receipt, unit))
-        .map(|(unit, receipt)| (unit, receipt.clone()))
         .collect();
     let missing = missing(session, words, &selected)?;
     let full = full || selected.len() <= FULL;
@@ -88,9 +101,12 @@ pub fn look(session: &mut Session, words: &[String], full: bool) -> Result<Statu
     })
 }
 
+/// A unit that is looked at, and the receipt of its service.
+type Selected<'a> = (Cow<'a, Service>, &'a Receipt);
+
 /// The names that nothing installed has. A manifest of which nothing is installed is an error, since it is not known
 /// what it would be called.
-fn missing(session: &Session, words: &[String], selected: &[(Service, Receipt)]) -> Result<Vec<String>> {
+fn missing(session: &Session, words: &[String], selected: &[Selected<'_>]) -> Result<Vec<String>> {
     let mut missing = Vec::new();
     for word in words {
         let known = if crate::session::is_manifest(word) {
@@ -114,16 +130,16 @@ fn missing(session: &Session, words: &[String], selected: &[(Service, Receipt)])
 }
 
 /// Asks each manager once.
-fn ask(session: &mut Session, selected: &[(Service, Receipt)], detail: Detail) -> Result<Vec<Status>> {
+fn ask(session: &mut Session, selected: &[Selected<'_>], detail: Detail) -> Result<Vec<Status>> {
     let mut groups: BTreeMap<BackendKind, Vec<Service>> = BTreeMap::new();
     for (unit, receipt) in selected {
-        groups.entry(receipt.backend).or_default().push(unit.clone());
+        groups.entry(receipt.backend).or_default().push(Service::clone(unit));
     }
     let mut answers = BTreeMap::new();
     for (kind, units) in groups {
         answers.insert(kind, session.manager(kind)?.status(&units, detail)?.into_iter());
     }
-    let next = |(unit, receipt): &(Service, Receipt)| {
+    let next = |(unit, receipt): &Selected<'_>| {
         let scope = receipt.scope;
         let answer = answers.get_mut(&receipt.backend).and_then(Iterator::next);
         answer.unwrap_or_else(|| Status::not_installed(&unit.id(), receipt.backend.name(), scope))
@@ -199,7 +215,7 @@ impl Machine<'_> {
     fn drift(&mut self, status: &mut Status, unit: &Service, receipt: &Receipt) {
         let id = unit.id();
         let others: Vec<String> =
-            receipt.service.units().iter().map(Service::id).filter(|other| *other != id).collect();
+            receipt.service.each_unit().map(|unit| unit.id()).filter(|other| *other != id).collect();
         let (mut changed, mut gone) = (Vec::new(), Vec::new());
         for installed in &receipt.artifacts {
             if installed.unit.as_ref().is_some_and(|unit| others.contains(unit)) {

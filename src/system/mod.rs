@@ -15,6 +15,9 @@ pub mod processes;
 pub mod terminal;
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use jiff::tz::TimeZone;
 
 use crate::error::{IoContext, Result};
 
@@ -56,7 +59,17 @@ pub fn now() -> jiff::Timestamp {
 /// The time as the clock on the wall shows it.
 #[must_use]
 pub fn local_time(time: jiff::Timestamp) -> jiff::Zoned {
-    time.to_zoned(jiff::tz::TimeZone::system())
+    static ZONE: LazyLock<TimeZone> = LazyLock::new(|| own_zone().unwrap_or_else(TimeZone::system));
+    time.to_zoned(ZONE.clone())
+}
+
+/// The machine's zone from its file. Asked for the system's zone, `jiff` wants its name too, and lists every zone that
+/// the machine knows to find it; no time is shown with the name.
+fn own_zone() -> Option<TimeZone> {
+    if cfg!(not(unix)) || std::env::var_os("TZ").is_some() {
+        return None;
+    }
+    TimeZone::tzif("", &std::fs::read("/etc/localtime").ok()?).ok()
 }
 
 /// Waits. Not for anything: for something there is an event.

@@ -142,7 +142,7 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
             &watch_unit(service, &watch.action, &file, &description, target),
         )?);
     }
-    for unit in service.units() {
+    for unit in service.each_unit() {
         let id = unit.id();
         if native && !unit.env.is_empty() && !unit.env_files.is_empty() {
             made.push(files::env(&unit, target));
@@ -165,7 +165,8 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
 fn definition(service: &Service, target: &Target, file: &str, template: &impl Template) -> Result<Artifact> {
     let mut content = String::with_capacity(2048);
     template.render_into(&mut content).map_err(|error| Error::failed(format!("cannot render `{file}`: {error}")))?;
-    let body = Body::File { content: content.into_bytes(), mode: 0o644, definition: true };
+    // No larger than it is: a thousand units are kept until the last is rendered.
+    let body = Body::File { content: content.as_bytes().to_vec(), mode: 0o644, definition: true };
     Ok(Artifact { path: files::unit_dir(target).join(file), body, unit: Some(service.name.clone()) })
 }
 

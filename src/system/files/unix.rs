@@ -53,7 +53,9 @@ impl Folder {
         if kind(&seen) != SFlag::S_IFREG {
             return Ok(Found::Other);
         }
-        let mut content = Vec::new();
+        // Room for its end too, which is one more read of nothing.
+        let mut content =
+            Vec::with_capacity(usize::try_from(seen.st_size).map_or(0, |size| size.saturating_add(1)).min(1 << 20));
         file.take(MAX_FILE + 1).read_to_end(&mut content)?;
         if content.len() as u64 > MAX_FILE {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB"));

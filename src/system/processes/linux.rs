@@ -1,8 +1,11 @@
 //! Linux: `/proc` and the cgroup file system.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CString;
 use std::fs;
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::Relation;
@@ -10,9 +13,12 @@ use super::Relation;
 /// The processes of the cgroup that this process is in, and of those below it; None where that can't be told, or
 /// where we are in it ourselves, so that it is not the service's own.
 pub(super) fn cgroup_members(pid: u32) -> Option<Vec<u32>> {
-    let of = |pid: &str| fs::read_to_string(format!("/proc/{pid}/cgroup")).ok().and_then(|text| cgroup_folder(&text));
-    let folder = of(&pid.to_string())?;
-    if of("self").is_none_or(|own| own.starts_with(&folder)) {
+    let (of_it, own) = (text(format!("/proc/{pid}/cgroup")).ok()?, text("/proc/self/cgroup").ok()?);
+    let hierarchy = HIERARCHIES
+        .iter()
+        .find(|hierarchy| cgroup(hierarchy, &of_it).is_some_and(|folder| folder.join("cgroup.procs").exists()))?;
+    let folder = cgroup(hierarchy, &of_it)?;
+    if cgroup(hierarchy, &own).is_none_or(|own| own.starts_with(&folder)) {
         return None;
     }
     let mut members = Vec::new();
@@ -20,19 +26,26 @@ pub(super) fn cgroup_members(pid: u32) -> Option<Vec<u32>> {
     Some(members)
 }
 
-/// Where the cgroup file system has the cgroup that a `/proc/PID/cgroup` names: the unified one, or systemd's own
-/// hierarchy.
-fn cgroup_folder(text: &str) -> Option<PathBuf> {
-    let below =
-        |mark: &str| text.lines().find_map(|line| line.split_once(mark)).map(|(_, path)| path.trim_start_matches('/'));
-    let unified = below("0::").map(|path| Path::new("/sys/fs/cgroup").join(path));
-    let own = below(":name=systemd:").map(|path| Path::new("/sys/fs/cgroup/systemd").join(path));
-    unified.into_iter().chain(own).find(|folder| folder.join("cgroup.procs").exists())
+/// How a `/proc/PID/cgroup` marks the unified hierarchy and systemd's own, and where the cgroup file system has them.
+const HIERARCHIES: [(&str, &str); 2] = [("0::", "/sys/fs/cgroup"), (":name=systemd:", "/sys/fs/cgroup/systemd")];
+
+/// The folder of the cgroup that a `/proc/PID/cgroup` names.
+fn cgroup((mark, root): &(&str, &str), text: &str) -> Option<PathBuf> {
+    let (_, path) = text.lines().find_map(|line| line.split_once(mark))?;
+    Some(Path::new(root).join(path.trim_start_matches('/')))
+}
+
+/// A file of `/proc` in one read and one that finds its end: it does not tell its length, and each further read may make
+/// the kernel walk its whole table again.
+fn text(path: impl AsRef<Path>) -> std::io::Result<String> {
+    let mut bytes = Vec::with_capacity(32 * 1024);
+    fs::File::open(path)?.read_to_end(&mut bytes)?;
+    String::from_utf8(bytes).map_err(std::io::Error::other)
 }
 
 fn collect(folder: &Path, members: &mut Vec<u32>) -> std::io::Result<()> {
-    let text = fs::read_to_string(folder.join("cgroup.procs"))?;
-    members.extend(text.lines().filter_map(|line| line.parse::<u32>().ok()));
+    let processes = text(folder.join("cgroup.procs"))?;
+    members.extend(processes.lines().filter_map(|line| line.parse::<u32>().ok()));
     for entry in fs::read_dir(folder)?.flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             // A cgroup can go away at any moment.
@@ -47,7 +60,7 @@ pub(super) fn relations() -> Vec<Relation> {
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
     pids.filter_map(|entry| {
         let pid = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let stat = text(entry.path().join("stat")).ok()?;
         Some(Relation { pid, parent: stat_field(&stat, 4)?, session: stat_field(&stat, 6)? })
     })
     .collect()
@@ -55,7 +68,7 @@ pub(super) fn relations() -> Vec<Relation> {
 
 /// Threads of a process.
 pub(super) fn threads(pid: u32) -> Option<u64> {
-    stat_field(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?, 20)
+    stat_field(&text(format!("/proc/{pid}/stat")).ok()?, 20)
 }
 
 /// A field of `/proc/PID/stat`, numbered as in proc(5), from the third on: the second may contain anything.
@@ -92,16 +105,32 @@ impl Sockets {
     }
 }
 
+/// The sockets that a process has open, but for those that are surely not on the network.
 fn socket_inodes(proc: &Path) -> std::io::Result<Vec<u64>> {
-    let links = fs::read_dir(proc.join("fd"))?.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
-    Ok(links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()).collect())
+    let inode = |path: &Path| {
+        let link = fs::read_link(path).ok()?;
+        link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok().filter(|_| !is_local(path))
+    };
+    Ok(fs::read_dir(proc.join("fd"))?.flatten().filter_map(|entry| inode(&entry.path())).collect())
+}
+
+/// Whether a socket, given by its `/proc/PID/fd/N`, is known to be local to the machine. Nearly every service of systemd
+/// has one, to the journal, and looking for it among the listeners of the network would cost more than all else.
+fn is_local(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
+    let mut name = [0_u8; 32];
+    let (at, room) = (name.as_mut_ptr().cast(), name.len());
+    // SAFETY: both texts end with NUL, and the kernel writes no more than there is room for.
+    let length = unsafe { libc::getxattr(path.as_ptr(), c"system.sockprotoname".as_ptr(), at, room) };
+    let name = usize::try_from(length).ok().and_then(|length| name.get(..length)).unwrap_or_default();
+    name.starts_with(b"UNIX") || name.starts_with(b"NETLINK")
 }
 
 fn listening_in(proc: &Path) -> BTreeMap<u64, String> {
     let tables = [("tcp", "tcp"), ("tcp6", "tcp"), ("udp", "udp"), ("udp6", "udp")];
     let read = |(file, protocol)| {
-        let text = fs::read_to_string(proc.join("net").join(file)).unwrap_or_default();
-        text.lines().skip(1).filter_map(|line| listener(line, protocol)).collect::<Vec<_>>()
+        let table = text(proc.join("net").join(file)).unwrap_or_default();
+        table.lines().skip(1).filter_map(|line| listener(line, protocol)).collect::<Vec<_>>()
     };
     tables.into_iter().flat_map(read).collect()
 }
@@ -163,6 +192,17 @@ mod tests {
         let expected = format!("tcp {}", listener.local_addr().unwrap());
         let ports = Sockets::default().listening(&[std::process::id()]).unwrap();
         assert!(ports.contains(&expected), "{ports:?}");
+    }
+
+    #[test]
+    fn a_local_socket_is_known_by_its_name() {
+        use std::os::fd::AsRawFd;
+        let path = |fd: i32| PathBuf::from(format!("/proc/self/fd/{fd}"));
+        let (local, _other) = std::os::unix::net::UnixStream::pair().unwrap();
+        let network = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert!(is_local(&path(local.as_raw_fd())));
+        assert!(!is_local(&path(network.as_raw_fd())));
+        assert!(!is_local(Path::new("/proc/self/fd/nothing")));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub(super) fn detect(scope: Scope) -> Detection {
 
 /// Its version.
 pub(super) fn version(scope: Scope) -> Option<u32> {
-    let mut link = open(scope).ok()?;
+    let mut link = parked(scope).map_or_else(|| open(scope), Ok).ok()?;
     let version = link.version().ok().flatten();
     *PARKED.lock().unwrap_or_else(PoisonError::into_inner) = Some((scope, link));
     version
@@ -60,12 +60,13 @@ pub(super) fn version(scope: Scope) -> Option<u32> {
 
 /// The way to it.
 pub(super) fn connect(target: &Target) -> Result<Box<dyn Manager>> {
-    let parked = PARKED.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(scope, _)| *scope == target.scope);
-    let link = match parked {
-        Some((_, link)) => link,
-        None => open(target.scope)?,
-    };
+    let link = parked(target.scope).map_or_else(|| open(target.scope), Ok)?;
     Ok(Box::new(manager::Systemd::new(link, target.clone())))
+}
+
+fn parked(scope: Scope) -> Option<Box<dyn Link>> {
+    let parked = PARKED.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(of, _)| *of == scope);
+    parked.map(|(_, link)| link)
 }
 
 fn open(scope: Scope) -> Result<Box<dyn Link>> {

@@ -2,7 +2,8 @@
 //! finds main processes in the control groups, and asks one more question for each unit that could have been restarted.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use super::clock::rfc3339;
 use super::link::{Ask, Facts};
@@ -176,11 +177,18 @@ impl Groups {
         }
         path.push(names::unit(&unit.id(), "service"));
         path.push("cgroup.procs");
-        let text = std::fs::read_to_string(path).ok()?;
+        let text = short(&path)?;
         let mut lines = text.lines();
         let only = lines.next()?.parse().ok().filter(|pid| *pid != 0)?;
         lines.next().is_none().then_some(only)
     }
+}
+
+/// A short file of the kernel's in two reads: it does not tell its length, so without room it takes many.
+fn short(path: &Path) -> Option<String> {
+    let mut text = String::with_capacity(1024);
+    std::fs::File::open(path).ok()?.read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 /// The time now, on the clocks that matter.
@@ -203,7 +211,7 @@ impl Clock {
 
     /// Seconds that a process has run.
     fn uptime(&self, pid: u32) -> Option<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let stat = short(format!("/proc/{pid}/stat").as_ref())?;
         // The name in parentheses may hold anything, parentheses too. After it: state is field 3, start time is field 22.
         let (_, rest) = stat.rsplit_once(')')?;
         let started: f64 = rest.split_whitespace().nth(19)?.parse().ok()?;
