@@ -125,7 +125,10 @@ fn as_text(artifact: &Artifact, text: &mut String) {
                 let _ = write!(text, " (mode {mode:04o})");
             }
             text.push('\n');
-            text.push_str(&String::from_utf8_lossy(content));
+            match std::str::from_utf8(content) {
+                Ok(content) => text.push_str(content),
+                Err(_) => text.push_str(&String::from_utf8_lossy(content)),
+            }
         }
     }
 }

@@ -113,8 +113,8 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
     let mut made = Vec::new();
 
     let file = names::file(service, "service");
-    let host_argv = hosted::argv(service, target);
-    let unit = service_unit(service, &file, &description, if native { None } else { Some(&host_argv) }, target)?;
+    let host_argv = (!native).then(|| hosted::argv(service, target));
+    let unit = service_unit(service, &file, &description, host_argv.as_deref(), target)?;
     made.push(definition(service, target, &file, &unit)?);
     if names::has_timer(service) {
         let file = names::file(service, "timer");
