@@ -340,8 +340,10 @@ impl Selection {
         match self {
             Self::All => true,
             Self::These { names, manifests } => {
+                // Made once: of hundreds of names each is compared with hundreds of units.
+                let id = unit.id();
                 manifests.contains(&receipt.manifest)
-                    || names.iter().any(|name| *name == receipt.service.name || *name == unit.id())
+                    || names.iter().any(|name| *name == receipt.service.name || *name == id)
             }
         }
     }
@@ -356,6 +358,9 @@ pub fn is_manifest(word: &str) -> bool {
 
 fn names_unit(receipt: &Receipt, name: &str) -> bool {
     let service = &receipt.service;
+    if service.instances.is_empty() {
+        return name == service.name;
+    }
     name == service.name
         || name.split_once('@').is_some_and(|(base, instance)| {
             base == service.name && service.instances.iter().any(|known| known == instance)

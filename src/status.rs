@@ -4,7 +4,7 @@
 //! backend and are added here.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -108,6 +108,8 @@ type Selected<'a> = (Cow<'a, Service>, &'a Receipt);
 /// what it would be called.
 fn missing(session: &Session, words: &[String], selected: &[Selected<'_>]) -> Result<Vec<String>> {
     let mut missing = Vec::new();
+    let ids: HashSet<String> = selected.iter().map(|(unit, _)| unit.id()).collect();
+    let names: HashSet<&str> = selected.iter().map(|(unit, _)| unit.name.as_str()).collect();
     for word in words {
         let known = if crate::session::is_manifest(word) {
             let path = crate::system::absolute(Path::new(word))?;
@@ -120,7 +122,7 @@ fn missing(session: &Session, words: &[String], selected: &[Selected<'_>]) -> Re
             }
             true
         } else {
-            selected.iter().any(|(unit, _)| unit.id() == *word || unit.name == *word)
+            ids.contains(word) || names.contains(word.as_str())
         };
         if !known && !missing.contains(word) {
             missing.push(word.clone());

@@ -43,9 +43,7 @@ pub(super) fn status(systemd: &mut Systemd, units: &[Service], detail: Detail) -
 fn everything(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
     let services: Vec<String> = units.iter().map(|unit| names::unit(&unit.id(), "service")).collect();
     let timers: Vec<String> = units.iter().map(timer_of).filter(|timer| !timer.is_empty()).collect();
-    // The list loads what is on disk, so that a unit which was not started yet is known.
-    let all: Vec<String> = services.iter().chain(&timers).cloned().collect();
-    systemd.link.list(&all)?;
+    // Being asked for its properties loads a unit that is only on disk, so one that was not started yet is known.
     let services = systemd.link.facts(&services, Ask::All)?;
     let mut found = systemd.link.facts(&timers, Ask::All)?.into_iter();
     let timers = units.iter().map(|unit| if names::has_timer(unit) { found.next() } else { None }).collect();
