@@ -116,7 +116,7 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
         .filter(|(path, wanted)| now.files.get(*path).and_then(Option::as_ref) != wanted.body.as_ref())
         .collect();
     let touched: BTreeSet<&str> = changed.iter().filter_map(|(_, file)| file.unit.as_deref()).collect();
-    let redefined: BTreeSet<&str> =
+    let mut redefined: BTreeSet<&str> =
         changed.iter().filter(|(_, file)| file.definition).filter_map(|(_, file)| file.unit.as_deref()).collect();
 
     let names = |wanted: &dyn Fn(&crate::goal::UnitGoal) -> bool| -> Vec<String> {
@@ -159,6 +159,20 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
             None => Step::Remove { path: (*path).clone() },
         });
     }
+    // Where an adopted definition comes back, or a template stays for other instances, the manager goes on knowing it.
+    let known_still = |unit: &crate::goal::UnitGoal| {
+        let id = unit.service.id();
+        goal.files.values().any(|file| file.body.is_some() && file.unit.as_deref() == Some(&id))
+            || unit.service.instance.is_some()
+                && goal.units.iter().any(|other| other.present && other.service.name == unit.service.name)
+    };
+    let forget = names(&|unit| {
+        let loaded = now.units.get(&unit.service.id()).is_some_and(|unit| unit.loaded);
+        !unit.present && loaded && !known_still(unit)
+    });
+    // A definition that is gone already (somebody deleted it, or a command was killed between removing it and telling
+    // the manager) changes no file, and the manager still has it.
+    redefined.extend(forget.iter().map(String::as_str));
     if !redefined.is_empty() {
         steps.push(Step::Reload { units: redefined.into_iter().map(str::to_owned).collect() });
     }
@@ -186,17 +200,6 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
     if !start.is_empty() {
         steps.push(Step::Start { units: start });
     }
-    // Where an adopted definition comes back, or a template stays for other instances, the manager goes on knowing it.
-    let known_still = |unit: &crate::goal::UnitGoal| {
-        let id = unit.service.id();
-        goal.files.values().any(|file| file.body.is_some() && file.unit.as_deref() == Some(&id))
-            || unit.service.instance.is_some()
-                && goal.units.iter().any(|other| other.present && other.service.name == unit.service.name)
-    };
-    let forget = names(&|unit| {
-        let loaded = now.units.get(&unit.service.id()).is_some_and(|unit| unit.loaded);
-        !unit.present && loaded && !known_still(unit)
-    });
     if !forget.is_empty() {
         steps.push(Step::Forget { units: forget });
     }

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{Context, render, views};
 use crate::backend::BackendKind;
@@ -21,6 +22,17 @@ pub struct Args {
     target: Option<BackendKind>,
 }
 
+/// `check --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Checked {
+    /// True: what is wrong comes as an error.
+    ok: bool,
+    /// The backend it was checked for.
+    backend: String,
+    /// The names of its services.
+    services: Vec<String>,
+}
+
 /// Parses, resolves, checks, and asks the backend for each key.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
     let read = prepare::read(&args.manifest)?;
@@ -33,5 +45,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     } else {
         format!("{}: ok for {} ({})\n", args.manifest.display(), backend.name(), names.join(", "))
     };
-    Ok(Report::done(views::said(text, json!({ "ok": true, "backend": backend.name(), "services": names }))))
+    let json = views::to_json(&Checked { ok: true, backend: backend.name().to_owned(), services: names });
+    Ok(Report::done(views::said(text, json)))
 }

@@ -82,22 +82,28 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
 fn detected(command: &[String]) -> Result<Vec<String>> {
     let program = &command[0];
     let machine = system::machine::Local::new(system::machine::default_scope());
-    if !program.contains(['/', '\\'])
-        && !Path::new(program).extension().is_some_and(|_| system::exists(Path::new(program)))
-    {
-        return match machine.program(program) {
-            Some(path) => Ok(with_program(path.to_string_lossy().into_owned(), command)),
-            None => Err(Error::new(Exit::Usage, format!("there is no program `{program}` here or in the search path"))
-                .hint("give its path, or leave it out to get a manifest to fill in")),
-        };
+    if !program.contains(['/', '\\']) {
+        // `python` means the one in the search path, whatever lies here; `app.py` means the file here.
+        let here = system::exists(Path::new(program));
+        let found = if here && Path::new(program).extension().is_some() { None } else { machine.program(program) };
+        match found {
+            Some(path) => return Ok(with_program(path.to_string_lossy().into_owned(), command)),
+            None if here => {}
+            None => {
+                return Err(Error::new(
+                    Exit::Usage,
+                    format!("there is no program `{program}` here or in the search path"),
+                )
+                .hint("give its path, or leave it out to get a manifest to fill in"));
+            }
+        }
     }
     let path = system::absolute(Path::new(program))?;
     let shown = path.to_string_lossy().into_owned();
     match machine.path(&path) {
         Some(PathKind::Executable) => Ok(with_program(shown, command)),
         Some(PathKind::File) => {
-            let interpreter = interpreter(&path)?;
-            let mut exec = vec![interpreter];
+            let mut exec = interpreter(&path)?;
             exec.extend(with_program(shown, command));
             Ok(exec)
         }
@@ -112,17 +118,21 @@ fn with_program(program: String, command: &[String]) -> Vec<String> {
 }
 
 /// What runs a file that is not executable: the first line's interpreter, else the one usual for its ending.
-fn interpreter(path: &Path) -> Result<String> {
+fn interpreter(path: &Path) -> Result<Vec<String>> {
     let content = files::read(path)?.unwrap_or_default();
     let first = content.split(|byte| *byte == b'\n').next().unwrap_or_default();
     if let Some(line) = first.strip_prefix(b"#!")
         && let Ok(line) = std::str::from_utf8(line)
     {
-        let mut words = line.split_whitespace();
-        return match (words.next(), words.next()) {
-            (Some(env), Some(program)) if env.ends_with("/env") => Ok(program.to_owned()),
-            (Some(program), _) => Ok(program.to_owned()),
-            (None, _) => Err(no_program(path)),
+        return match line.trim().split_once(char::is_whitespace) {
+            // Each word of `env -S` is an argument, elsewhere all that follows the interpreter is one.
+            Some((env, rest)) if env.ends_with("/env") => {
+                let rest = rest.trim_start().strip_prefix("-S").unwrap_or(rest);
+                Ok(rest.split_whitespace().map(str::to_owned).collect())
+            }
+            Some((program, rest)) => Ok(vec![program.to_owned(), rest.trim().to_owned()]),
+            None if !line.trim().is_empty() => Ok(vec![line.trim().to_owned()]),
+            None => Err(no_program(path)),
         };
     }
     let usual = [
@@ -136,7 +146,7 @@ fn interpreter(path: &Path) -> Result<String> {
     ];
     path.extension()
         .and_then(|ending| usual.iter().find(|(known, _)| ending == *known))
-        .map(|(_, program)| (*program).to_owned())
+        .map(|(_, program)| vec![(*program).to_owned()])
         .ok_or_else(|| no_program(path))
 }
 

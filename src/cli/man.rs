@@ -7,6 +7,7 @@ use clap::{Command, CommandFactory};
 use super::{Cli, Context, views};
 use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
+use crate::manifest;
 use crate::report::Report;
 use crate::system::files;
 
@@ -35,11 +36,14 @@ pub fn run(args: &Args, _: &Context) -> Result<Report> {
         return Ok(Report::done(views::text(format!("{} pages in {}\n", pages.len(), folder.display()))));
     }
     let wanted = args.command.as_ref().map_or_else(|| "daemonctl".to_owned(), |command| format!("daemonctl-{command}"));
-    match pages.into_iter().find(|(name, _)| *name == wanted) {
-        Some((_, page)) => Ok(Report::done(views::text(String::from_utf8_lossy(&page).into_owned()))),
-        None => Err(Error::new(Exit::Usage, format!("there is no page `{wanted}`"))
-            .hint("`daemonctl --help` lists the commands")),
+    if let Some((_, page)) = pages.iter().find(|(name, _)| *name == wanted) {
+        return Ok(Report::done(views::text(String::from_utf8_lossy(page).into_owned())));
     }
+    let error = Error::new(Exit::Usage, format!("there is no page `{wanted}`"));
+    Err(match manifest::nearest(&wanted, pages.iter().map(|(name, _)| name.as_str())) {
+        Some(near) => error.hint(format!("there is `{near}`")),
+        None => error.hint("`daemonctl --help` lists the commands"),
+    })
 }
 
 /// Each page by its name.

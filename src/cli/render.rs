@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
 
 use super::{Context, views};
 use crate::backend::{Artifact, BackendKind, Body, Target};
@@ -27,6 +29,32 @@ pub struct Args {
     /// Write the files below DIR instead of printing them
     #[arg(long, short, value_name = "DIR")]
     output: Option<PathBuf>,
+}
+
+/// `render --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Rendered {
+    /// The backend it was rendered for.
+    backend: String,
+    /// Each file, in the order of the services.
+    files: Vec<RenderedFile>,
+}
+
+/// A file that install would write.
+#[derive(Debug, Serialize, JsonSchema)]
+struct RenderedFile {
+    /// Where it goes.
+    path: String,
+    /// The unit it belongs to; null: to what enables one.
+    unit: Option<String>,
+    /// Its mode in octal digits; null for a link.
+    mode: Option<String>,
+    /// What is in it; null for a link and for secrets.
+    content: Option<String>,
+    /// Where a link leads.
+    link: Option<String>,
+    /// The names of the secrets in it, whose values only install reads.
+    secrets: Option<Vec<String>>,
 }
 
 /// The target that `--target`, or else this machine, means, with the window on it.
@@ -56,6 +84,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
         artifacts.extend(backend.render(service, *hosting, &prepared.target)?);
     }
     if let Some(folder) = &args.output {
+        let folder = &system::absolute(folder)?;
         for artifact in &artifacts {
             let path = folder.join(artifact.path.strip_prefix("/").unwrap_or(&artifact.path));
             if let Some(parent) = path.parent() {
@@ -87,23 +116,27 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     if artifacts.is_empty() {
         return Err(Error::new(Exit::Manifest, format!("`{}` has no service", args.manifest.display())));
     }
-    Ok(Report::done(views::said(text, json!({ "backend": prepared.target.backend.name(), "files": files }))))
+    let backend = prepared.target.backend.name().to_owned();
+    let json = if context.globals.json() { views::to_json(&Rendered { backend, files }) } else { json!(null) };
+    Ok(Report::done(views::said(text, json)))
 }
 
-fn as_json(artifact: &Artifact) -> Value {
+fn as_json(artifact: &Artifact) -> RenderedFile {
     let (mode, content, link, secrets) = match &artifact.body {
-        Body::File { content, mode, .. } => (Some(*mode), Some(String::from_utf8_lossy(content)), None, None),
-        Body::Secrets { entries, .. } => (Some(0o600), None, None, Some(entries.keys().collect::<Vec<_>>())),
-        Body::Link { target } => (None, None, Some(target), None),
+        Body::File { content, mode, .. } => {
+            (Some(*mode), Some(String::from_utf8_lossy(content).into_owned()), None, None)
+        }
+        Body::Secrets { entries, .. } => (Some(0o600), None, None, Some(entries.keys().cloned().collect())),
+        Body::Link { target } => (None, None, Some(target.display().to_string()), None),
     };
-    json!({
-        "path": artifact.path,
-        "unit": artifact.unit,
-        "mode": mode.map(|mode| format!("{mode:04o}")),
-        "content": content,
-        "link": link,
-        "secrets": secrets,
-    })
+    RenderedFile {
+        path: artifact.path.display().to_string(),
+        unit: artifact.unit.clone(),
+        mode: mode.map(|mode| format!("{mode:04o}")),
+        content,
+        link,
+        secrets,
+    }
 }
 
 fn as_text(artifact: &Artifact, text: &mut String) {

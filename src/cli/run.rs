@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::facts::Facts;
 use crate::report::Report;
 use crate::service::Service;
-use crate::{host, install, prepare, system};
+use crate::{host, install, manifest, prepare, system};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -40,10 +40,13 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     if let Some(missing) =
         args.names.iter().find(|name| !prepared.services.iter().any(|(service, _)| service.name == **name))
     {
-        return Err(crate::Error::new(
-            crate::Exit::Usage,
-            format!("`{}` has no service `{missing}`", args.manifest.display()),
-        ));
+        let error =
+            crate::Error::new(crate::Exit::Usage, format!("`{}` has no service `{missing}`", args.manifest.display()));
+        let names = || prepared.services.iter().map(|(service, _)| service.name.as_str());
+        return Err(match manifest::nearest(missing, names()) {
+            Some(near) => error.hint(format!("there is `{near}`")),
+            None => error.hint(format!("it has: {}", names().collect::<Vec<_>>().join(", "))),
+        });
     }
     let exit = host::run_foreground(services, &prepared.target.layout)?;
     let nothing: Text = said(String::new(), serde_json::json!({ "exit": exit }));

@@ -4,11 +4,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Context, list, views};
+use super::{Context, check, list, render, views};
 use crate::error::Result;
 use crate::logs::LogLine;
 use crate::report::{Outcome, Report};
 use crate::status::Statuses;
+use crate::support::{General, Row};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -35,6 +36,14 @@ enum What {
     Plan,
     /// install, uninstall, start, stop, restart, reload, enable and disable with --json
     Outcome,
+    /// check --json
+    Check,
+    /// render --json
+    Render,
+    /// support MANIFEST --json
+    Support,
+    /// support --json
+    SupportAll,
     /// What any command prints with --json when it fails
     Error,
 }
@@ -78,6 +87,10 @@ fn schema(what: What) -> Value {
         What::Events => of::<crate::events::Event>(),
         What::Plan => of::<views::PlanJson>(),
         What::Outcome => of::<Outcome>(),
+        What::Check => of::<check::Checked>(),
+        What::Render => of::<render::Rendered>(),
+        What::Support => of::<Vec<Row>>(),
+        What::SupportAll => of::<Vec<General>>(),
         What::Error => of::<ErrorOutput>(),
     }
 }
@@ -102,9 +115,16 @@ mod tests {
 
     #[test]
     fn every_field_of_a_schema_is_explained() {
-        let of_events = of::<crate::events::Event>();
-        let others = [of::<Statuses>(), of::<list::List>(), of::<LogLine>(), of::<views::PlanJson>(), of::<Outcome>()];
-        for schema in others.into_iter().chain([of_events]) {
+        for schema in [
+            of::<Statuses>(),
+            of::<list::List>(),
+            of::<LogLine>(),
+            of::<views::PlanJson>(),
+            of::<Outcome>(),
+            of::<check::Checked>(),
+            of::<render::Rendered>(),
+            of::<crate::events::Event>(),
+        ] {
             let fields = schema["properties"].as_object().unwrap();
             for (name, field) in fields {
                 assert!(field.get("description").is_some(), "{name}: {field}");

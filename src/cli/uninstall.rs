@@ -14,9 +14,10 @@ use crate::session::{Selection, in_order};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["names", "all"])))]
 pub struct Args {
     /// Services, or manifests whose services are meant
-    #[arg(value_name = "NAME|MANIFEST", required_unless_present = "all")]
+    #[arg(value_name = "NAME|MANIFEST")]
     names: Vec<String>,
     /// All that are installed
     #[arg(long, conflicts_with = "names")]

@@ -14,9 +14,10 @@ use crate::session::{Selection, Session};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["names", "all"])))]
 pub struct Args {
     /// Services, instances (web@1), or manifests whose services are meant
-    #[arg(value_name = "NAME|MANIFEST", required_unless_present = "all")]
+    #[arg(value_name = "NAME|MANIFEST")]
     names: Vec<String>,
     /// All that are installed
     #[arg(long, conflicts_with = "names")]

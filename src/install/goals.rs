@@ -124,12 +124,24 @@ pub(crate) fn before(goal: &Goal, now: &Now, receipts: &[Receipt]) -> Goal {
             .map(|unit| {
                 let id = unit.service.id();
                 let state = now.units.get(&id);
+                // Somebody deleted its definition: it may run, but once it is down nothing can bring it back.
+                let mut definitions = goal.files.iter().filter(|(_, file)| {
+                    let unit = file.unit.as_deref();
+                    file.definition && (unit == Some(id.as_str()) || unit == Some(unit_name(&id)))
+                });
+                let lost = definitions.clone().next().is_some()
+                    && !definitions.any(|(path, _)| now.files.get(path).is_some_and(Option::is_some));
+                let up = state.is_some_and(UnitState::is_up);
                 UnitGoal {
                     // The old definition's timeouts and readiness are those that the way back has to wait for.
                     service: old_units.get(&id).unwrap_or(&unit.service).clone(),
                     present: state.is_some_and(|state| state.loaded),
-                    run: if state.is_some_and(UnitState::is_up) { Run::Up } else { Run::Down },
-                    enabled: unit.enabled.map(|_| state.is_some_and(|state| state.enabled)),
+                    run: match (lost, up) {
+                        (true, true) => Run::AsIs,
+                        (false, true) => Run::Up,
+                        (_, false) => Run::Down,
+                    },
+                    enabled: unit.enabled.filter(|_| !lost).map(|_| state.is_some_and(|state| state.enabled)),
                     restart: RestartIf::PidIsNot(state.and_then(|state| state.pid)),
                 }
             })
@@ -138,6 +150,11 @@ pub(crate) fn before(goal: &Goal, now: &Now, receipts: &[Receipt]) -> Goal {
         emptied: goal.folders.iter().rev().map(|(folder, _)| folder.clone()).collect(),
         linger: goal.linger.and(now.linger),
     }
+}
+
+/// The service of an instance: its template is the definition of all of them.
+fn unit_name(id: &str) -> &str {
+    id.split_once('@').map_or(id, |(name, _)| name)
 }
 
 pub(super) fn wants_linger(session: &Session, prepared: &Prepared) -> Option<bool> {

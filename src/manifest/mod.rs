@@ -59,6 +59,7 @@ mod watch;
 
 pub use build::ResolveDirs;
 pub use calendar::parse_calendar;
+pub(crate) use error::nearest;
 pub use error::{ManifestError, ManifestErrorJson, ManifestErrors};
 pub use folders::folders;
 pub use parse::{MAX_SIZE, Manifest, parse};

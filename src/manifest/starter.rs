@@ -77,7 +77,12 @@ pub fn starter(kind: Starter, name: &str, exec: &[String]) -> String {
         Starter::Two => Two { name, exec, helper: &helper }.render(),
     };
     // Writing to a string fails only where a value's own Display does, and strings' do not.
-    made.unwrap_or_default()
+    let mut text = made.unwrap_or_default();
+    // The template engine takes the last newline away.
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
 }
 
 /// A name that a file's name suggests: `My App.exe` gives `My-App`.

@@ -41,10 +41,10 @@ pub struct Test {
     pub dir: PathBuf,
     prefix: String,
     _folder: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
 
-/// Tests of one target share a machine, and a killed install of one must not be recovered by another.
+/// Live tests of one target share a machine, and a killed install of one must not be recovered by another.
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Test {
@@ -70,13 +70,16 @@ impl Test {
     }
 
     fn new(name: &str, place: Where) -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let turn = (place != Where::Home).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
         let folder = tempfile::Builder::new().prefix("daemonctl-test-").tempdir().unwrap();
         // A service may run as another user, who must reach what its manifest names.
         #[cfg(unix)]
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let dir = folder.path().canonicalize().unwrap();
         std::fs::create_dir(dir.join("run")).unwrap();
+        if place == Where::Home {
+            std::fs::create_dir(dir.join("home")).unwrap();
+        }
         #[cfg(unix)]
         std::fs::set_permissions(dir.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         Self { place, dir, prefix: format!("{}-", name.replace('_', "-")), _folder: folder, _turn: turn }
@@ -123,17 +126,18 @@ impl Test {
     /// The program with arguments, not yet run.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program());
-        command.args(args.iter().map(|arg| self.fill(arg))).current_dir(&self.dir).stdin(Stdio::null());
-        command.env_remove("DAEMONCTL_KILL_AT");
+        command.current_dir(&self.dir).stdin(Stdio::null()).env_remove("DAEMONCTL_KILL_AT");
         if self.place == Where::Home {
             let home = self.dir.join("home");
-            std::fs::create_dir_all(&home).unwrap();
             for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
                 command.env_remove(name);
             }
             command.env("HOME", home).env("XDG_RUNTIME_DIR", self.dir.join("run"));
-            command.args(["--user", "--backend", "embedded"]);
+            if !args.contains(&"--backend") && !args.contains(&"--root") {
+                command.args(["--user", "--backend", "embedded"]);
+            }
         }
+        command.args(args.iter().map(|arg| self.fill(arg)));
         command
     }
 
@@ -245,7 +249,8 @@ impl std::fmt::Display for Ran {
 }
 
 impl Ran {
-    fn of(mut command: Command, args: &[&str]) -> Self {
+    /// Runs a command that was made with [`Test::command`].
+    pub fn of(mut command: Command, args: &[&str]) -> Self {
         let output = command.output().unwrap();
         Self {
             what: args.join(" "),
@@ -279,6 +284,13 @@ impl Ran {
     #[track_caller]
     pub fn complains(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "expected `{text}` in standard error:\n{self}");
+        self
+    }
+
+    /// Neither stream may contain this.
+    #[track_caller]
+    pub fn never_says(self, text: &str) -> Self {
+        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "`{text}` must not be said:\n{self}");
         self
     }
 
@@ -346,6 +358,14 @@ pub fn code_of(mut child: Child) -> i32 {
 /// A TCP port that nobody listens on.
 pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Everything below a folder, with its content.
+pub fn below(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    collect(folder, &mut found);
+    found.sort();
+    found
 }
 
 fn collect(path: &Path, found: &mut Vec<(PathBuf, String)>) {
