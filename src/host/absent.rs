@@ -35,7 +35,6 @@ pub fn reexec(_: &Layout, _: &std::path::Path) -> Result<bool> {
 }
 
 /// Has a supervisor of another build become ours; none runs.
-#[expect(clippy::unnecessary_wraps, reason = "as where there is something to ask")]
 pub fn renew(_: &Layout, _: &std::path::Path) -> Result<()> {
     Ok(())
 }

@@ -6,6 +6,13 @@ pub const fn signal_name(_: i32) -> Option<String> {
     None
 }
 
+/// A clock that only goes forward; it begins with the first call.
+#[must_use]
+pub fn monotonic() -> std::time::Duration {
+    static BEGIN: std::sync::LazyLock<std::time::Instant> = std::sync::LazyLock::new(std::time::Instant::now);
+    BEGIN.elapsed()
+}
+
 /// Who a process is: its id, and when it started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Identity {
