@@ -93,6 +93,8 @@ impl Pipe {
                 {
                     return;
                 }
+                // A pipe that is always full must leave time for everybody else.
+                tokio::task::coop::consume_budget().await;
             }
         });
         *self.task.borrow_mut() = Some(task.abort_handle());

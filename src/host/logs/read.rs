@@ -4,9 +4,24 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 /// Every generation of a log, oldest first. The current file is not among them.
 #[must_use]
 pub fn generations(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
+    dated(current, archive).into_iter().map(|(_, path)| path).collect()
+}
+
+/// When the last generation was closed, by its name.
+#[must_use]
+pub fn newest(current: &Path, archive: Option<&Path>) -> Option<Timestamp> {
+    let (time, _) = dated(current, archive).pop()?;
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%S%.fZ", time).ok()?;
+    Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
+}
+
+/// With their times as they stand in their names.
+fn dated(current: &Path, archive: Option<&Path>) -> Vec<(String, PathBuf)> {
     let Some(stem) = current.file_stem() else { return Vec::new() };
     let stem = format!("{}.", stem.to_string_lossy());
     let extension = current.extension().map(|extension| extension.to_string_lossy().into_owned());
@@ -27,7 +42,7 @@ pub fn generations(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
     }
     found.sort();
     found.dedup_by(|one, other| one.1 == other.1);
-    found.into_iter().map(|(_, path)| path).collect()
+    found
 }
 
 /// `20260102T030405.678901Z`.

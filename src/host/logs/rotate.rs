@@ -60,16 +60,17 @@ pub fn generations(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
 
 /// Compresses a rotated file, and throws away what is too much. For a thread of its own.
 pub fn keep_house(rotated: &Path, current: &Path, retention: &Retention) -> io::Result<()> {
-    match retention.compress {
-        Compress::None => {}
+    let compressed = match retention.compress {
+        Compress::None => Ok(()),
         Compress::Gzip => compress(rotated, "gz", |input, output| {
             let mut encoder = flate2::write::GzEncoder::new(output, flate2::Compression::default());
             io::copy(input, &mut encoder)?;
             encoder.finish().map(drop)
-        })?,
-        Compress::Zstd => compress(rotated, "zst", |input, output| zstd::stream::copy_encode(input, output, 3))?,
-    }
-    throw_away(current, retention, SystemTime::now())
+        }),
+        Compress::Zstd => compress(rotated, "zst", |input, output| zstd::stream::copy_encode(input, output, 3)),
+    };
+    // What could not be compressed must not keep the rest from being thrown away.
+    throw_away(current, retention, SystemTime::now()).and(compressed)
 }
 
 fn compress(

@@ -9,7 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
 
-use super::rotate::{Retention, generation, keep_house};
+use super::format::LONGEST;
+use super::house;
+use super::read::newest;
+use super::rotate::{Retention, generation};
 use crate::service::Logs;
 
 /// How soon after a failure the file is tried again.
@@ -34,16 +37,28 @@ pub struct Writer {
     pub trouble: Option<String>,
     retry_at: Option<Instant>,
     told_trouble: bool,
+    told_dropped: u64,
+    /// What was lost last ended in the middle of a line: the rest of that is no line either, if it ends within so many
+    /// bytes.
+    torn: usize,
+    /// Something was lost since the last write: a half line at the file's end will never be whole.
+    cut: bool,
+    /// When the last generation was closed, by its name: the next has to come after it, whatever the clock says.
+    rotated: Option<Timestamp>,
 }
 
 #[derive(Debug)]
 struct Open {
     file: File,
     size: u64,
-    opened: SystemTime,
+    /// The file's age when it was opened; from then on no setting of the clock counts.
+    age: Duration,
+    opened: Instant,
     /// The last byte was a newline: a good place to rotate.
     at_line: bool,
     looked: Instant,
+    /// Bytes written since it was looked at.
+    unseen: u64,
 }
 
 impl Writer {
@@ -61,13 +76,22 @@ impl Writer {
             trouble: None,
             retry_at: None,
             told_trouble: false,
+            told_dropped: 0,
+            torn: 0,
+            cut: false,
+            rotated: None,
         }
     }
 
-    /// Whether trouble began (and which) or ended (None) since the last call; outer None: neither.
+    /// Whether trouble began (and which) or ended (None) since the last call, or bytes were lost without one; outer
+    /// None: neither.
     pub fn news(&mut self) -> Option<Option<String>> {
-        let changed = self.trouble.is_some() != self.told_trouble;
+        let lost = self.trouble.is_none() && self.dropped != self.told_dropped;
+        let changed = lost || self.trouble.is_some() != self.told_trouble;
         self.told_trouble = self.trouble.is_some();
+        if changed {
+            self.told_dropped = self.dropped;
+        }
         changed.then(|| self.trouble.clone())
     }
 
@@ -77,27 +101,42 @@ impl Writer {
         &self.path
     }
 
-    /// Appends; rotates where it is time.
+    /// Appends; rotates where it is time. What can't be written is lost in whole lines.
     pub fn write(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.retry_at.is_some_and(|at| Instant::now() < at) {
-                self.dropped += bytes.len() as u64;
-                return;
+                return self.lose(bytes);
+            }
+            if self.torn > 0 {
+                let near = bytes.get(..self.torn).unwrap_or(bytes);
+                let (rest, later) = bytes.split_at(end_of_line(near));
+                let left = self.torn.saturating_sub(rest.len());
+                self.lose(rest);
+                self.torn = self.torn.min(left);
+                bytes = later;
+                continue;
             }
             let before_rotation = self.room(bytes);
-            let (now, later) = bytes.split_at(before_rotation);
-            if let Err(error) = self.append(now) {
+            let now = bytes.get(..before_rotation).unwrap_or(bytes);
+            let (written, result) = self.append(now);
+            bytes = bytes.get(written..).unwrap_or_default();
+            if let Err(error) = result {
                 self.file = None;
                 self.retry_at = Instant::now().checked_add(RETRY);
                 self.trouble = Some(format!("cannot write `{}`: {error}", self.path.display()));
-                self.dropped += bytes.len() as u64;
-                return;
+                return self.lose(bytes);
             }
-            bytes = later;
             if self.is_due() {
                 self.rotate();
             }
         }
+    }
+
+    fn lose(&mut self, bytes: &[u8]) {
+        self.dropped += bytes.len() as u64;
+        self.cut = true;
+        let whole = bytes.last().is_none_or(|last| *last == b'\n');
+        self.torn = if whole { 0 } else { LONGEST };
     }
 
     /// How much goes into the present file: up to the last line that fits, and at least one line.
@@ -118,11 +157,45 @@ impl Writer {
     fn is_due(&self) -> bool {
         let Some(open) = &self.file else { return false };
         let large = self.max_size.is_some_and(|most| open.size >= most);
-        let old = self.max_age.is_some_and(|oldest| open.opened.elapsed().is_ok_and(|age| age > oldest));
+        let old = self.max_age.is_some_and(|oldest| open.age + open.opened.elapsed() > oldest);
         (large || old) && open.at_line
     }
 
-    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// How many of them were written, and what kept the rest from it.
+    fn append(&mut self, bytes: &[u8]) -> (usize, io::Result<()>) {
+        let open = match self.writable() {
+            Ok(open) => open,
+            Err(error) => return (0, Err(error)),
+        };
+        let mut left = bytes;
+        let result = loop {
+            match open.file.write(left) {
+                Ok(count) => {
+                    let (done, rest) = left.split_at(count.min(left.len()));
+                    open.size += done.len() as u64;
+                    open.unseen += done.len() as u64;
+                    open.at_line = done.last().map_or(open.at_line, |last| *last == b'\n');
+                    left = rest;
+                    if left.is_empty() {
+                        break Ok(());
+                    }
+                    if count == 0 {
+                        break Err(io::ErrorKind::WriteZero.into());
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        if result.is_ok() {
+            self.trouble = None;
+            self.retry_at = None;
+        }
+        (bytes.len() - left.len(), result)
+    }
+
+    /// The file, ready for the next line.
+    fn writable(&mut self) -> io::Result<&mut Open> {
         if self.file.as_ref().is_some_and(|open| open.looked.elapsed() > LOOK) {
             self.look();
         }
@@ -136,12 +209,13 @@ impl Writer {
             Some(open) => open,
             empty => empty.insert(open(&self.path, self.owner)?),
         };
-        open.file.write_all(bytes)?;
-        open.size += bytes.len() as u64;
-        open.at_line = bytes.last() == Some(&b'\n');
-        self.trouble = None;
-        self.retry_at = None;
-        Ok(())
+        if self.cut && !open.at_line {
+            open.file.write_all(b"\n")?;
+            open.size += 1;
+            open.at_line = true;
+        }
+        self.cut = false;
+        Ok(open)
     }
 
     fn open(&self) -> io::Result<Open> {
@@ -159,6 +233,11 @@ impl Writer {
             .zip(fs::symlink_metadata(&self.path).ok())
             .is_some_and(|(ours, there)| (ours.dev(), ours.ino()) == (there.dev(), there.ino()));
         if !same {
+            if open.file.metadata().is_ok_and(|ours| ours.nlink() == 0) {
+                // What went into it since it was deleted is gone with it; when that was, nobody knows.
+                self.dropped += open.unseen;
+                self.torn = if open.at_line { 0 } else { LONGEST };
+            }
             self.file = None;
         } else if let Ok(metadata) = open.file.metadata()
             && metadata.len() < open.size
@@ -166,10 +245,16 @@ impl Writer {
             // Somebody emptied it: we append, so only our count is wrong.
             open.size = metadata.len();
         }
+        if let Some(open) = &mut self.file {
+            open.unseen = 0;
+        }
     }
 
     fn rotate(&mut self) {
-        let rotated = generation(&self.path, self.retention.archive.as_deref(), Timestamp::now());
+        let archive = self.retention.archive.as_deref();
+        let last = self.rotated.or_else(|| newest(&self.path, archive));
+        let at = later(Timestamp::now(), last);
+        let rotated = generation(&self.path, archive, at);
         let moved = match &self.retention.archive {
             None => fs::rename(&self.path, &rotated),
             Some(folder) => make_folder(folder).and_then(|()| fs::rename(&self.path, &rotated)),
@@ -180,15 +265,24 @@ impl Writer {
             return;
         }
         self.file = None;
-        let (current, retention) = (self.path.clone(), self.retention.clone());
-        let work = move || {
-            // What could not be compressed is still there as it was, and is tried no more.
-            let _ = keep_house(&rotated, &current, &retention);
-        };
-        if retention_is_work(&self.retention) && std::thread::Builder::new().name("logs".into()).spawn(work).is_err() {
+        self.rotated = Some(at);
+        if retention_is_work(&self.retention)
+            && house::keep(rotated, self.path.clone(), self.retention.clone()).is_err()
+        {
             self.trouble = Some(format!("cannot tidy up after `{}`: no thread to be had", self.path.display()));
         }
     }
+}
+
+/// Now, or just after the last one: names of generations are their order, though the clock be set back.
+fn later(now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+    let after = last.and_then(|last| Timestamp::from_microsecond(last.as_microsecond() + 1).ok());
+    after.map_or(now, |after| now.max(after))
+}
+
+/// Behind the first newline, or all.
+fn end_of_line(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1)
 }
 
 const fn retention_is_work(retention: &Retention) -> bool {
@@ -226,7 +320,9 @@ fn open(path: &Path, owner: Option<u32>) -> io::Result<Open> {
     }
     let opened = metadata.created().or_else(|_| metadata.modified()).unwrap_or_else(|_| SystemTime::now());
     let at_line = metadata.len() == 0 || ends_with_newline(path, metadata.len());
-    Ok(Open { file, size: metadata.len(), opened, at_line, looked: Instant::now() })
+    let age = SystemTime::now().duration_since(opened).unwrap_or_default();
+    let now = Instant::now();
+    Ok(Open { file, size: metadata.len(), age, opened: now, at_line, looked: now, unseen: 0 })
 }
 
 fn ends_with_newline(path: &Path, size: u64) -> bool {
@@ -329,10 +425,65 @@ mod tests {
         fs::remove_file(&writer.path).expect("remove");
         writer.retry_at = writer.retry_at.and_then(|at| at.checked_sub(RETRY / 2));
         let due = writer.retry_at;
-        writer.write(b"six");
+        writer.write(b"six\n");
         assert_eq!(writer.retry_at, due);
         writer.retry_at = Some(Instant::now());
         writer.write(b"seven");
-        assert_eq!((writer.dropped, writer.news()), (12, Some(None)));
+        assert_eq!((writer.dropped, writer.news()), (13, Some(None)));
+    }
+
+    #[test]
+    fn after_a_loss_the_file_goes_on_with_a_whole_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("current.log");
+        let mut writer = Writer::new(path.clone(), &logs(1000), None);
+        writer.write(b"one\ntw");
+        writer.retry_at = Instant::now().checked_add(RETRY);
+        writer.write(b"o\nthr");
+        writer.retry_at = None;
+        writer.write(b"ee\nfour\n");
+        assert_eq!(fs::read(&path).expect("read"), b"one\ntw\nfour\n");
+        assert_eq!(writer.dropped, 8);
+
+        // One that writes no lines at all is not lost for ever.
+        writer.retry_at = Instant::now().checked_add(RETRY);
+        writer.write(b"x");
+        writer.retry_at = None;
+        writer.write(&[b'x'; LONGEST + 3]);
+        assert!(fs::read(&path).expect("read").ends_with(b"four\nxxx"));
+    }
+
+    #[test]
+    fn what_went_into_a_deleted_file_is_counted_as_lost() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("current.log");
+        let mut writer = Writer::new(path.clone(), &logs(1000), None);
+        writer.write(b"one\n");
+        fs::remove_file(&path).expect("remove");
+        writer.write(b"two\n");
+        writer.file.as_mut().expect("open").looked = Instant::now().checked_sub(LOOK * 2).expect("a while ago");
+        writer.write(b"three\n");
+        assert_eq!(fs::read(&path).expect("read"), b"three\n");
+        assert_eq!((writer.dropped, writer.news(), writer.news()), (8, Some(None), None));
+    }
+
+    #[test]
+    fn generations_keep_their_order_though_the_clock_is_set_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("current.log");
+        let ahead = Timestamp::now() + jiff::SignedDuration::from_hours(1);
+        fs::write(generation(&path, None, ahead), "line 0\n").expect("write");
+        let mut writer = Writer::new(path.clone(), &logs(4), None);
+        let mut wanted = b"line 0\n".to_vec();
+        for number in 1..=5 {
+            let line = format!("line {number}\n");
+            writer.write(line.as_bytes());
+            wanted.extend_from_slice(line.as_bytes());
+        }
+        assert_eq!(everything(&path), wanted);
+        assert_eq!(generations(&path, None).len(), 6);
+        let now = Timestamp::from_microsecond(5).expect("a time");
+        assert_eq!(later(now, Some(now)).as_microsecond(), 6);
+        assert_eq!(later(now, None), now);
     }
 }

@@ -1,0 +1,44 @@
+//! Compressing and throwing away, off the loop: one thread at a time, however fast logs rotate.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::rotate::{Retention, keep_house};
+
+struct Job {
+    rotated: PathBuf,
+    current: PathBuf,
+    retention: Retention,
+}
+
+/// What waits for the thread; None: it does not run.
+static WAITING: Mutex<Option<VecDeque<Job>>> = Mutex::new(None);
+
+/// Has a rotated file compressed, and what is too much thrown away, in its turn.
+pub fn keep(rotated: PathBuf, current: PathBuf, retention: Retention) -> io::Result<()> {
+    let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    if waiting.is_none() {
+        std::thread::Builder::new().name("logs".into()).spawn(work)?;
+    }
+    waiting.get_or_insert_default().push_back(Job { rotated, current, retention });
+    Ok(())
+}
+
+fn work() {
+    while let Some(job) = next() {
+        // What could not be compressed is still there as it was, and is tried no more.
+        let _ = keep_house(&job.rotated, &job.current, &job.retention);
+    }
+}
+
+/// None, and the thread is over, when nothing waits.
+fn next() -> Option<Job> {
+    let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let job = waiting.as_mut().and_then(VecDeque::pop_front);
+    if job.is_none() {
+        *waiting = None;
+    }
+    job
+}
