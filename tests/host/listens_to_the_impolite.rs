@@ -41,3 +41,37 @@ fn an_unknown_unit_is_not_installed() {
     let trouble = supervisor.start_unit("ghost").expect_err("there is none");
     assert_eq!((trouble.message.as_str(), trouble.exit), ("`ghost` is not installed", 4));
 }
+
+#[test]
+fn a_line_without_end_and_bytes_that_are_no_text_are_refused_and_hurt_nobody() {
+    let supervisor = Supervisor::start();
+    for request in [vec![b'x'; 2 << 20], b"\0\xff\xfe\n".to_vec(), vec![b'['; 100_000], Vec::new()] {
+        let mut stream = UnixStream::connect(socket(&supervisor.layout)).expect("connect");
+        // It may hang up before it has all.
+        let _ = stream.write_all(&request);
+        let _ = stream.shutdown(std::net::Shutdown::Write);
+        let mut line = String::new();
+        let _ = BufReader::new(stream).read_line(&mut line);
+        assert!(line.contains("\"is\":\"refused\""), "{line}");
+    }
+    assert!(!supervisor.ask(Ask::Hello).is_empty());
+}
+
+#[test]
+fn clients_that_leave_before_their_answer_leave_their_place() {
+    let supervisor = Supervisor::start();
+    let mut never = service("never", child(&["sleep"]));
+    let when = daemonctl::service::ReadyWhen::Notify;
+    never.ready = Some(daemonctl::service::Ready { when, timeout: std::time::Duration::from_secs(60) });
+    supervisor.install(&never);
+    supervisor.install(&service("web", child(&["sleep"])));
+    for _ in 0..300 {
+        let mut stream = UnixStream::connect(socket(&supervisor.layout)).expect("connect");
+        stream.write_all(b"{\"version\":1,\"ask\":\"start\",\"units\":[\"never\"]}\n").expect("write");
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line).expect("what it waits for");
+        assert!(line.contains("waiting"), "{line}");
+    }
+    assert_eq!(supervisor.start_unit("web"), Ok(Effect::Started));
+    supervisor.stop_unit("never").expect("stopped");
+}

@@ -536,6 +536,18 @@ impl Engine {
             return Ok(());
         }
         let began = Instant::now();
+        let result = self.write_state();
+        self.flushed = Instant::now();
+        self.flush_cost = began.elapsed();
+        if result.is_err() {
+            // Tried again until there is room, and in no hurry.
+            self.dirty = true;
+            self.flush_cost = Duration::from_millis(100);
+        }
+        result
+    }
+
+    fn write_state(&self) -> Result<()> {
         let pid = i32::try_from(std::process::id()).unwrap_or(0);
         let file = StateFile {
             version: VERSION,
@@ -548,10 +560,7 @@ impl Engine {
         let unfinished = path.with_extension("json.new");
         let text = serde_json::to_vec(&file).unwrap_or_default();
         std::fs::write(&unfinished, text).doing(format_args!("write `{}`", unfinished.display()))?;
-        std::fs::rename(&unfinished, &path).doing(format_args!("replace `{}`", path.display()))?;
-        self.flushed = Instant::now();
-        self.flush_cost = began.elapsed();
-        Ok(())
+        std::fs::rename(&unfinished, &path).doing(format_args!("replace `{}`", path.display()))
     }
 
     /// A number from 0 to 1, by xorshift: jitter needs no better.

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -113,7 +114,14 @@ async fn talk(stream: UnixStream, tx: mpsc::UnboundedSender<Input>) -> std::io::
             let _ = answer.try_send(Answer::Done);
         }
     }
-    while let Some(answer) = answers.recv().await {
+    let mut read = reader.into_inner().into_inner();
+    loop {
+        let answer = tokio::select! {
+            answer = answers.recv() => answer,
+            // Its request goes on; its place is somebody else's.
+            () = gone(&mut read, &write) => None,
+        };
+        let Some(answer) = answer else { break };
         let mut text = serde_json::to_vec(&answer)?;
         text.push(b'\n');
         tokio::time::timeout(PATIENCE, write.write_all(&text)).await??;
@@ -122,6 +130,15 @@ async fn talk(stream: UnixStream, tx: mpsc::UnboundedSender<Input>) -> std::io::
         }
     }
     Ok(())
+}
+
+/// Returns when the client has closed its end; one that only has no more to say still listens.
+async fn gone(read: &mut OwnedReadHalf, write: &OwnedWriteHalf) {
+    while matches!(read.read(&mut [0; 512]).await, Ok(1..)) {}
+    if !write.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
+        return;
+    }
+    std::future::pending::<()>().await;
 }
 
 #[derive(serde::Deserialize)]
