@@ -2,14 +2,22 @@
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
+#[path = "host/adopts_a_crowd.rs"]
+mod adopts_a_crowd;
 #[path = "host/adopts_after_kill.rs"]
 mod adopts_after_kill;
+#[path = "host/bears_crash_loops.rs"]
+mod bears_crash_loops;
+#[path = "host/bears_slow_probes.rs"]
+mod bears_slow_probes;
 #[path = "host/calls_webhooks.rs"]
 mod calls_webhooks;
 #[path = "host/keeps_intent.rs"]
 mod keeps_intent;
 #[path = "host/kills_tree_after_grace.rs"]
 mod kills_tree_after_grace;
+#[path = "host/lets_go_of_held_pipes.rs"]
+mod lets_go_of_held_pipes;
 #[path = "host/limits_resources.rs"]
 mod limits_resources;
 #[path = "host/listens_to_the_impolite.rs"]
@@ -18,16 +26,22 @@ mod listens_to_the_impolite;
 mod manages_units;
 #[path = "host/orders_by_dependency.rs"]
 mod orders_by_dependency;
+#[path = "host/outlives_log_troubles.rs"]
+mod outlives_log_troubles;
 #[path = "host/reexecutes_in_place.rs"]
 mod reexecutes_in_place;
 #[path = "host/restarts_after_crash.rs"]
 mod restarts_after_crash;
+#[path = "host/runs_as_pid_one.rs"]
+mod runs_as_pid_one;
 #[path = "host/schedules_tasks.rs"]
 mod schedules_tasks;
 #[path = "host/shims_one_service.rs"]
 mod shims_one_service;
 #[path = "host/support.rs"]
 mod support;
+#[path = "host/survives_floods.rs"]
+mod survives_floods;
 #[path = "host/tells_events.rs"]
 mod tells_events;
 #[path = "host/waits_until_ready.rs"]

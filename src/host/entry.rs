@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::engine::{Echo, Engine, Options};
 use super::sys;
@@ -21,6 +22,9 @@ pub enum Supervise {
     OnDemand,
 }
 
+/// No process is between its making and the execution of its program for longer.
+const ORPHANED_LOCK: Duration = Duration::from_secs(2);
+
 /// What an on-demand supervisor says when it answers requests.
 pub(super) const READY: &str = "ready";
 
@@ -33,7 +37,7 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
     let lock = layout.runtime.join("supervisor.lock");
     let (held, socket) = match sys::handed_over() {
         Some(handover) => (Some(handover.lock), Some(handover.socket)),
-        None => (sys::hold_lock(&lock)?, None),
+        None => (take_lock(&lock, &layout.runtime)?, None),
     };
     let Some(held) = held else {
         return Err(Error::failed(format!("another supervisor runs for this scope: it holds `{}`", lock.display()))
@@ -74,6 +78,23 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
     Err(error).doing(format_args!("become `{}`", program.display()))
 }
 
+/// Takes the lock of the host of a runtime folder; None: another one runs.
+///
+/// One that was killed while it made a process leaves its lock (and its socket) to that, until the service is executed
+/// in it. Who waits for that also finds the service by its mark then.
+fn take_lock(path: &Path, runtime: &Path) -> Result<Option<sys::Lock>> {
+    let end = Instant::now() + ORPHANED_LOCK;
+    let state = super::state::in_folder(runtime);
+    loop {
+        let held = sys::hold_lock(path)?;
+        let holder = || super::state::read(&state).ok().flatten().is_some_and(|file| sys::lives(file.supervisor));
+        if held.is_some() || holder() || Instant::now() > end {
+            return Ok(held);
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Runs one service under a service manager: the shim. SIGTERM stops it, SIGHUP reloads it; readiness, watchdog and
 /// status go on to the manager's `NOTIFY_SOCKET`; its output goes to its log files, and to ours where `logs.to` says
 /// `native`. One that was killed is followed by one that takes its service over, if that lives.
@@ -88,7 +109,7 @@ pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
     let id = service.id();
     let runtime = Folder::new(layout, &id)?;
     let lock = runtime.0.join("lock");
-    let Some(_held) = sys::hold_lock(&lock)? else {
+    let Some(_held) = take_lock(&lock, &runtime.0)? else {
         std::mem::forget(runtime);
         return Err(Error::failed(format!("another host runs `{id}`: it holds `{}`", lock.display())));
     };

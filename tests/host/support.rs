@@ -173,8 +173,19 @@ fn run(layout: &Layout, folder: &Path) -> Child {
         .stdout(Stdio::null())
         .spawn()
         .expect("a supervisor");
-    until(|| client::is_running(layout)).expect("a supervisor that answers");
+    until(|| answers_as(layout, child.id())).expect("a supervisor that answers");
     child
+}
+
+/// Whether it is this one that answers: what a killed one left may still hold its socket.
+fn answers_as(layout: &Layout, wanted: u32) -> bool {
+    let Ok(Some(mut client)) = client::connect(layout) else { return false };
+    let mut found = false;
+    let hear = |answer: Option<Answer>| {
+        found |= matches!(answer, Some(Answer::Hello { pid, .. }) if pid == wanted);
+        Ok(answer.is_some())
+    };
+    client.send(Ask::Hello).and_then(|()| client.answers(|| Some(Duration::from_secs(1)), hear)).is_ok() && found
 }
 
 /// Waits for something that is to come about.
