@@ -377,6 +377,9 @@ fn collect(path: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
             collect(&entry.path(), found);
         }
+    } else if !meta.is_file() {
+        // Opening a named pipe waits for its other end.
+        found.push((path.to_owned(), "special".to_owned()));
     } else {
         found.push((path.to_owned(), String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()));
     }

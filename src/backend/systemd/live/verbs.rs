@@ -207,7 +207,7 @@ fn failure(systemd: &mut Systemd, unit: &Service, service: &str, end: &str) -> E
         (_, "not-found") => (Exit::NotInstalled, "systemd finds no such unit".to_owned()),
         (_, "masked") => (Exit::Failed, "the unit is masked".to_owned()),
         (_, "bad-setting" | "error") => (Exit::Failed, "systemd cannot load its unit".to_owned()),
-        ("dependency", _) => (Exit::Failed, "a unit that it requires failed".to_owned()),
+        ("dependency", _) => (Exit::Failed, held_up_by(systemd, unit)),
         ("canceled", _) => (Exit::Failed, "somebody cancelled its start".to_owned()),
         ("timeout", _) => (Exit::TimedOut, "it was not up in time".to_owned()),
         _ if facts.result == "timeout" => {
@@ -222,6 +222,26 @@ fn failure(systemd: &mut Systemd, unit: &Service, service: &str, end: &str) -> E
         error = error.hint(format!("systemd will try again by its restart policy; `daemonctl stop {name}` ends that"));
     }
     with_last_lines(systemd, error, unit, service, &facts)
+}
+
+/// Which of the units that it requires are not up.
+fn held_up_by(systemd: &mut Systemd, unit: &Service) -> String {
+    let required = unit.requires.iter().filter_map(|on| names::dependency(unit, on).ok()).flatten();
+    let required: Vec<String> = required.collect();
+    let down: Vec<String> = match systemd.link.list(&required) {
+        Ok(listed) => required
+            .iter()
+            .zip(listed)
+            .filter(|(_, is)| is.active != "active")
+            .map(|(on, _)| on)
+            .map(|on| format!("`{}`", on.strip_suffix(".service").unwrap_or(on)))
+            .collect(),
+        Err(_) => Vec::new(),
+    };
+    if down.is_empty() {
+        return "a unit that it requires failed".to_owned();
+    }
+    format!("it is held up by {}, which it requires", down.join(", "))
 }
 
 /// An error of a job, with the last the unit said.
