@@ -135,6 +135,7 @@ fn fill(facts: &mut Facts, name: &str, value: &Variant<'_>) {
         "FragmentPath" => facts.fragment = text(value).map(PathBuf::from),
         "Result" => facts.result = text(value).unwrap_or_default(),
         "MainPID" => facts.main_pid = number(value).and_then(|n| u32::try_from(n).ok()).filter(|pid| *pid != 0),
+        "ExecMainPID" => facts.last_pid = number(value).and_then(|n| u32::try_from(n).ok()).filter(|pid| *pid != 0),
         "ExecMainCode" => facts.exit_code = small(value),
         "ExecMainStatus" => facts.exit_status = small(value),
         "ExecMainExitTimestamp" => facts.exit_time = time(value),

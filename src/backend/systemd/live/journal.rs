@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
+use super::link::Facts;
 use crate::backend::systemd::names;
 use crate::error::{Error, Result};
 use crate::layout::Scope;
@@ -69,16 +70,35 @@ pub(super) fn logs(units: &[Service], scope: Scope, query: &LogQuery, sink: &mut
     follow(&ids, scope, query, last.as_deref(), sink)
 }
 
-/// The last lines that a unit wrote since `started` (microseconds since 1970); where it wrote none, what the manager said of
+/// The last lines that a unit wrote in its last run; where it wrote none, what the manager said of
 /// it. The invocation's identity would tell runs apart better, but journald can't find it for a process that has gone.
-pub(super) fn last_lines(service: &str, scope: Scope, started: Option<u64>, count: usize) -> Vec<String> {
+pub(super) fn last_lines(service: &str, scope: Scope, facts: &Facts, count: usize) -> Vec<String> {
     if scope == Scope::System {
         // What a program wrote just before it ended may still be on its way through journald.
         let _ = crate::system::commands::Command::new("journalctl").args(["--sync"]).run();
     }
     let Some(id) = names::id(service) else { return Vec::new() };
-    let mut command = command(&[id.to_owned()], scope);
-    command.arg(format!("--lines={}", count * 4));
+    let mut of_unit = command(&[id.to_owned()], scope);
+    of_unit.arg(format!("--lines={}", count * 4));
+    let (own, about) = last_of(of_unit, scope, facts.started, count);
+    if !own.is_empty() {
+        return own.into();
+    }
+    // In user scope journald looks up whose line it is by the process, and one that has ended by then is nobody's.
+    if let (Scope::User, Some(pid), Some(started)) = (scope, facts.last_pid, facts.started) {
+        let mut of_process = journalctl();
+        of_process.args([format!("_PID={pid}"), format!("_UID={}", crate::system::machine::ids().0)]);
+        of_process.arg(format!("--since=@{}", started / 1_000_000));
+        let (own, _) = last_of(of_process, scope, facts.started, count);
+        if !own.is_empty() {
+            return own.into();
+        }
+    }
+    about.into()
+}
+
+/// The last lines by the unit itself, and by the manager about it.
+fn last_of(command: Command, scope: Scope, started: Option<u64>, count: usize) -> (VecDeque<String>, VecDeque<String>) {
     let started = started.and_then(|micros| jiff::Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok());
     let (mut own, mut about) = (VecDeque::new(), VecDeque::new());
     // Without a journal there is nothing to add to the failure itself.
@@ -92,7 +112,7 @@ pub(super) fn last_lines(service: &str, scope: Scope, started: Option<u64>, coun
         }
         ControlFlow::Continue(())
     });
-    if own.is_empty() { about.into() } else { own.into() }
+    (own, about)
 }
 
 fn journalctl() -> Command {
@@ -271,7 +291,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     let value: Value = serde_json::from_slice(line).ok()?;
     let field = |name: &str| value.get(name).and_then(Value::as_str);
     let manager = field("UNIT").or_else(|| field("USER_UNIT"));
-    let unit = manager.or_else(|| field("_SYSTEMD_USER_UNIT")).or_else(|| field("_SYSTEMD_UNIT"))?;
+    let unit = manager.or_else(|| field("_SYSTEMD_USER_UNIT")).or_else(|| field("_SYSTEMD_UNIT")).unwrap_or_default();
     let micros: i64 = field("__REALTIME_TIMESTAMP")?.parse().ok()?;
     Some(Entry {
         line: LogLine {

@@ -62,6 +62,8 @@ pub(super) struct Facts {
     pub(super) exit_status: i32,
     /// Microseconds since 1970, as the other times here.
     pub(super) exit_time: Option<u64>,
+    /// The main process of the present or last run, also when it has ended.
+    pub(super) last_pid: Option<u32>,
     /// When the main process of the present or last run was started.
     pub(super) started: Option<u64>,
     pub(super) changed: Option<u64>,

@@ -128,6 +128,7 @@ fn facts(block: &HashMap<String, String>) -> Facts {
         fragment: get("FragmentPath").map(PathBuf::from),
         result: owned("Result"),
         main_pid: get("MainPID").and_then(|pid| pid.parse().ok()).filter(|pid| *pid != 0),
+        last_pid: get("ExecMainPID").and_then(|pid| pid.parse().ok()).filter(|pid| *pid != 0),
         exit_code: small("ExecMainCode"),
         exit_status: small("ExecMainStatus"),
         exit_time: get("ExecMainExitTimestamp").and_then(time),
@@ -145,7 +146,7 @@ fn facts(block: &HashMap<String, String>) -> Facts {
 }
 
 const STATES: &str = "Id,LoadState,ActiveState,SubState";
-const EVERYTHING: &str = "Id,LoadState,ActiveState,SubState,FragmentPath,Result,MainPID,ExecMainCode,ExecMainStatus,\
+const EVERYTHING: &str = "Id,LoadState,ActiveState,SubState,FragmentPath,Result,MainPID,ExecMainPID,ExecMainCode,ExecMainStatus,\
                           ExecMainStartTimestamp,ExecMainExitTimestamp,StateChangeTimestamp,NRestarts,RestartUSec,ControlGroup,\
                           StatusText,NextElapseUSecRealtime,NextElapseUSecMonotonic,LastTriggerUSec";
 

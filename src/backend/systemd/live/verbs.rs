@@ -254,7 +254,7 @@ fn explained(systemd: &mut Systemd, unit: &Service, service: &str, error: Error)
 }
 
 fn with_last_lines(systemd: &Systemd, error: Error, unit: &Service, service: &str, facts: &Facts) -> Error {
-    let lines = journal::last_lines(service, systemd.target.scope, facts.started, LAST_LINES);
+    let lines = journal::last_lines(service, systemd.target.scope, facts, LAST_LINES);
     if lines.is_empty() {
         return error.hint(format!("`daemonctl logs {}` shows more", unit.id()));
     }
