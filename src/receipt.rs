@@ -213,18 +213,36 @@ impl Receipt {
 /// Every receipt of a scope, by service name. A scope that was never used has none.
 pub fn all(layout: &Layout) -> Result<BTreeMap<String, Receipt>> {
     let folder = layout.on_disk(&layout.receipts());
-    let mut receipts = BTreeMap::new();
-    for (name, found) in files::look_in(&folder)? {
-        let path = folder.join(&name);
-        if path.extension().is_none_or(|extension| extension != "json") {
-            continue;
+    let mut files = files::list(&folder)?;
+    files.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "json"));
+    Ok(read(&folder, &files)?.into_iter().map(|receipt| (receipt.service.name.clone(), receipt)).collect())
+}
+
+/// The receipts among these files; those that aren't there are passed over. Many are read by several threads.
+fn read(folder: &Path, files: &[OsString]) -> Result<Vec<Receipt>> {
+    const FEW: usize = 64;
+    let some = |files: &[OsString]| -> Result<Vec<Receipt>> {
+        let mut receipts = Vec::with_capacity(files.len());
+        for (file, found) in files::look_at(folder, files.to_vec())? {
+            if let Found::File { content, .. } = found {
+                receipts.push(Receipt::parse(&content, &folder.join(file))?);
+            }
         }
-        if let Found::File { content, .. } = found {
-            let receipt = Receipt::parse(&content, &path)?;
-            receipts.insert(receipt.service.name.clone(), receipt);
-        }
+        Ok(receipts)
+    };
+    if files.len() < 2 * FEW {
+        return some(files);
     }
-    Ok(receipts)
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(files.len() / FEW);
+    let mut receipts = Vec::with_capacity(files.len());
+    std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            files.chunks(files.len().div_ceil(threads)).map(|part| scope.spawn(move || some(part))).collect();
+        for part in parts {
+            receipts.extend(part.join().unwrap_or_else(|_| Err(Error::failed("receipts cannot be read")))?);
+        }
+        Ok(receipts)
+    })
 }
 
 /// The receipts of these services and of what they come after, which is what it takes to put them in order; names that
@@ -237,12 +255,9 @@ pub fn of<'a>(layout: &Layout, names: impl IntoIterator<Item = &'a str>) -> Resu
     while !left.is_empty() {
         let files: Vec<OsString> = left.iter().map(|name| format!("{name}.json").into()).collect();
         let mut next = BTreeSet::new();
-        for (file, found) in files::look_at(&folder, files)? {
-            if let Found::File { content, .. } = found {
-                let receipt = Receipt::parse(&content, &folder.join(file))?;
-                next.extend(receipt.service.services_before().map(str::to_owned));
-                receipts.insert(receipt.service.name.clone(), receipt);
-            }
+        for receipt in read(&folder, &files)? {
+            next.extend(receipt.service.services_before().map(str::to_owned));
+            receipts.insert(receipt.service.name.clone(), receipt);
         }
         next.retain(|name| !receipts.contains_key(name) && !left.contains(name));
         left = next;

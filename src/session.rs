@@ -88,12 +88,17 @@ impl Session {
 
     /// The target that `kind` is on this machine.
     pub fn target(&self, kind: BackendKind) -> Result<Target> {
-        let backend = backend(kind)?;
+        let version = if self.offline() { None } else { backend(kind)?.version(self.layout.scope) };
+        Ok(Target { version, ..self.unversioned(kind)? })
+    }
+
+    /// The same without asking the manager for its version, which only matters to what is rendered and verified.
+    fn unversioned(&self, kind: BackendKind) -> Result<Target> {
         Ok(Target {
             backend: kind,
             os: system::machine::os_name(),
             scope: self.layout.scope,
-            version: if self.offline() { None } else { backend.version(self.layout.scope) },
+            version: None,
             layout: self.layout.clone(),
             local: !self.offline(),
             host_binary: system::host_binary::path(&self.layout)?,
@@ -106,7 +111,7 @@ impl Session {
             let manager: Box<dyn Manager> = if self.offline() {
                 Box::new(backend::offline::Offline)
             } else {
-                backend(kind)?.connect(&self.target(kind)?)?
+                backend(kind)?.connect(&self.unversioned(kind)?)?
             };
             self.managers.insert(kind, manager);
         }

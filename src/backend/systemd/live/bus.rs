@@ -76,7 +76,12 @@ pub(super) fn call<B: Serialize + DynamicType>(
 pub(super) fn body<T: DeserializeOwned + zbus::Type>(message: &Message) -> Result<T> {
     let body = message.body();
     let parsed: std::result::Result<T, _> = body.deserialize();
-    parsed.map_err(|error| Error::failed(format!("systemd gave an answer of another shape than expected: {error}")))
+    parsed.map_err(|error| odd(&error))
+}
+
+/// The error for an answer that can't be read.
+pub(super) fn odd(error: &zbus::Error) -> Error {
+    Error::failed(format!("systemd gave an answer of another shape than expected: {error}"))
 }
 
 impl Bus {

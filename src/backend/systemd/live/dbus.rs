@@ -7,7 +7,7 @@ use std::time::Duration;
 use zbus::message::Message;
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
-use super::bus::{Bus, PATIENCE, body, call};
+use super::bus::{Bus, PATIENCE, body, call, odd};
 use super::link::{Ask, Facts, JobEnd, Link, Listed, Verb, Wait};
 use crate::error::{Error, Result};
 
@@ -21,8 +21,6 @@ const TIMER: &str = "org.freedesktop.systemd1.Timer";
 
 /// A row of `ListUnitsByNames`: name, description, load, active, sub, following, path, job id, job type, job path.
 type Row = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
-
-type Map = HashMap<String, OwnedVariant>;
 
 /// The manager behind a bus.
 pub(super) struct DBus {
@@ -67,8 +65,10 @@ impl DBus {
             .map(|pair| {
                 let mut facts = Facts::default();
                 for answer in pair.iter().flatten() {
-                    for (name, value) in body::<Map>(answer)? {
-                        fill(&mut facts, &name, &value);
+                    let body = answer.body();
+                    let properties: HashMap<&str, Variant<'_>> = body.deserialize().map_err(|error| odd(&error))?;
+                    for (name, value) in properties {
+                        fill(&mut facts, name, &value);
                     }
                 }
                 Ok(facts)

@@ -51,6 +51,9 @@ impl Systemd {
 
 impl Manager for Systemd {
     fn verify(&mut self, files: &[Artifact]) -> Result<()> {
+        if self.target.version.is_none() {
+            self.target.version = self.link.version()?;
+        }
         verify::verify(files, &self.target)
     }
 

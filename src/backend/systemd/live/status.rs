@@ -1,7 +1,6 @@
 //! Status, in as few questions as its detail allows: a table of hundreds of units asks the manager once for the states,
 //! finds main processes in the control groups, and asks one more question for each unit that could have been restarted.
 
-use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -62,9 +61,9 @@ fn table(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
     let mut services: Vec<Facts> = listed.into_iter().map(|listed| Facts { listed, ..Facts::default() }).collect();
 
     let groups = Groups::find(systemd.target.scope);
-    let (mut dear, mut pids, mut restarts) = (Vec::new(), BTreeSet::new(), Vec::new());
+    let (mut dear, mut running, mut restarts) = (Vec::new(), Vec::new(), Vec::new());
     for (at, unit) in units.iter().enumerate() {
-        let facts = &mut services[at];
+        let facts = &services[at];
         if !facts.listed.is_loaded() {
             continue;
         }
@@ -74,10 +73,7 @@ fn table(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
             continue;
         }
         if facts.listed.active == "active" && facts.listed.sub != "exited" {
-            facts.main_pid = groups.only_process(unit);
-            if facts.main_pid.is_none() {
-                pids.insert(at);
-            }
+            running.push(at);
             if unit.restart.policy != RestartPolicy::Never {
                 restarts.push(at);
             }
@@ -87,12 +83,21 @@ fn table(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
         let asked: Vec<String> = which.iter().map(|at| names[*at].clone()).collect();
         systemd.link.facts(&asked, ask)
     };
-    let pids: Vec<usize> = pids.into_iter().collect();
+    // The control groups are read while systemd answers.
+    let (alone, counted) = std::thread::scope(|scope| {
+        let alone = scope.spawn(|| running.iter().map(|at| groups.only_process(&units[*at])).collect::<Vec<_>>());
+        let counted = ask(systemd, &restarts, Ask::Restarts);
+        (alone.join().unwrap_or_default(), counted)
+    });
+    for (at, pid) in running.iter().zip(alone) {
+        services[*at].main_pid = pid;
+    }
+    for (at, found) in restarts.iter().zip(counted?) {
+        services[*at].restarts = found.restarts;
+    }
+    let pids: Vec<usize> = running.into_iter().filter(|at| services[*at].main_pid.is_none()).collect();
     for (at, found) in pids.iter().zip(ask(systemd, &pids, Ask::MainPid)?) {
         services[*at].main_pid = found.main_pid;
-    }
-    for (at, found) in restarts.iter().zip(ask(systemd, &restarts, Ask::Restarts)?) {
-        services[*at].restarts = found.restarts;
     }
     for (at, found) in dear.iter().zip(ask(systemd, &dear, Ask::All)?) {
         services[*at] = found;
