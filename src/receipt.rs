@@ -202,7 +202,9 @@ impl Receipt {
                  the manifest again with `--adopt`",
             )
         };
-        let receipt: Self = serde_json::from_slice(bytes).map_err(|error| broken(error.to_string()))?;
+        // Checked once for all of its texts.
+        let text = std::str::from_utf8(bytes).map_err(|error| broken(error.to_string()))?;
+        let receipt: Self = serde_json::from_str(text).map_err(|error| broken(error.to_string()))?;
         if receipt.format > FORMAT {
             return Err(broken(format!("its format is {}, this daemonctl knows {FORMAT}", receipt.format)));
         }

@@ -1,5 +1,6 @@
 //! `daemonctl status`: what services are doing. It always answers; the exit code is the answer.
 
+use std::mem::ManuallyDrop;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -27,8 +28,9 @@ pub struct Args {
 /// Looks, once or until nobody reads any more.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
     let Some(interval) = args.watch else {
-        let statuses = look(args, context)?;
-        return Ok(report(statuses, args));
+        // Not taken apart: the process ends with the answer, and of hundreds of services there is much to take apart.
+        let mut session = ManuallyDrop::new(session(args, context)?);
+        return Ok(report(status::look(&mut session, &args.names, args.full)?, args));
     };
     loop {
         let shown = Shown { statuses: look(args, context)?, one: args.names.len() == 1 };
@@ -46,8 +48,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
 
 /// A session each time, so that what was installed meanwhile is seen.
 fn look(args: &Args, context: &Context) -> Result<Statuses> {
-    let mut session = Session::open_for(context.globals.options(), &args.names)?;
-    status::look(&mut session, &args.names, args.full)
+    status::look(&mut session(args, context)?, &args.names, args.full)
+}
+
+fn session(args: &Args, context: &Context) -> Result<Session> {
+    Session::open_for(context.globals.options(), &args.names)
 }
 
 fn report(statuses: Statuses, args: &Args) -> Report {

@@ -22,6 +22,10 @@ const TIMER: &str = "org.freedesktop.systemd1.Timer";
 /// A row of `ListUnitsByNames`: name, description, load, active, sub, following, path, job id, job type, job path.
 type Row = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
+/// What is asked of any unit, one by one: all that systemd says of one takes it longer than these. The rest is its
+/// kind's, and most of it is wanted.
+const OF_UNIT: [&str; 4] = ["LoadState", "ActiveState", "SubState", "StateChangeTimestamp"];
+
 /// The manager behind a bus.
 pub(super) struct DBus {
     bus: Bus,
@@ -52,19 +56,28 @@ impl DBus {
     }
 
     fn all_facts(&mut self, units: &[String]) -> Result<Vec<Facts>> {
-        let mut calls = Vec::with_capacity(units.len() * 2);
+        let each = OF_UNIT.len() + 1;
+        let mut calls = Vec::with_capacity(units.len() * each);
         for unit in units {
             let path = object_path(unit);
-            calls.push(call(SYSTEMD, &path, PROPERTIES, "GetAll", &UNIT)?);
+            for name in OF_UNIT {
+                calls.push(call(SYSTEMD, &path, PROPERTIES, "Get", &(UNIT, name))?);
+            }
             let own = if is_timer(unit) { TIMER } else { SERVICE };
             calls.push(call(SYSTEMD, &path, PROPERTIES, "GetAll", &own)?);
         }
         let answers = self.bus.batch(&calls, PATIENCE)?;
         answers
-            .chunks(2)
-            .map(|pair| {
+            .chunks(each)
+            .map(|some| {
                 let mut facts = Facts::default();
-                for answer in pair.iter().flatten() {
+                for (name, answer) in OF_UNIT.iter().zip(some) {
+                    if let Ok(answer) = answer {
+                        let value: OwnedVariant = body(answer)?;
+                        fill(&mut facts, name, &value);
+                    }
+                }
+                if let Some(Ok(answer)) = some.last() {
                     let body = answer.body();
                     let properties: HashMap<&str, Variant<'_>> = body.deserialize().map_err(|error| odd(&error))?;
                     for (name, value) in properties {

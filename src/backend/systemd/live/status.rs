@@ -20,22 +20,28 @@ use crate::system::machine;
 struct Gathered {
     services: Vec<Facts>,
     timers: Vec<Option<Facts>>,
+    /// Seconds that main processes have run, as far as they were looked at.
+    uptimes: Vec<Option<f64>>,
 }
 
 pub(super) fn status(systemd: &mut Systemd, units: &[Service], detail: Detail) -> Result<Vec<Status>> {
+    let clock = Clock::now();
     let gathered = match detail {
         Detail::Full => everything(systemd, units)?,
-        Detail::Table => table(systemd, units)?,
+        Detail::Table => table(systemd, units, &clock)?,
     };
     let enabled = systemd.enabled(units)?;
     let scope = systemd.target.scope;
-    let clock = Clock::now();
     Ok(units
         .iter()
         .zip(gathered.services)
         .zip(gathered.timers)
+        .zip(gathered.uptimes.into_iter().chain(std::iter::repeat(None)))
         .zip(enabled)
-        .map(|(((unit, facts), timer), enabled)| one(unit, &facts, timer.as_ref(), enabled, scope, &clock))
+        .map(|((((unit, facts), timer), uptime), enabled)| {
+            let uptime = uptime.or_else(|| facts.main_pid.and_then(|pid| clock.uptime(pid)));
+            one(unit, &facts, timer.as_ref(), uptime, enabled, scope, &clock)
+        })
         .collect())
 }
 
@@ -46,10 +52,10 @@ fn everything(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
     let services = systemd.link.facts(&services, Ask::All)?;
     let mut found = systemd.link.facts(&timers, Ask::All)?.into_iter();
     let timers = units.iter().map(|unit| if names::has_timer(unit) { found.next() } else { None }).collect();
-    Ok(Gathered { services, timers })
+    Ok(Gathered { services, timers, uptimes: Vec::new() })
 }
 
-fn table(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
+fn table(systemd: &mut Systemd, units: &[Service], clock: &Clock) -> Result<Gathered> {
     let names: Vec<String> = units.iter().map(|unit| names::unit(&unit.id(), "service")).collect();
     let timer_names: Vec<String> = units.iter().map(timer_of).filter(|timer| !timer.is_empty()).collect();
     let all: Vec<String> = names.iter().chain(&timer_names).cloned().collect();
@@ -83,14 +89,20 @@ fn table(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
         let asked: Vec<String> = which.iter().map(|at| names[*at].clone()).collect();
         systemd.link.facts(&asked, ask)
     };
-    // The control groups are read while systemd answers.
+    // The kernel is asked while systemd answers.
+    let look = |at: &usize| {
+        let pid = groups.only_process(&units[*at]);
+        (pid, pid.and_then(|pid| clock.uptime(pid)))
+    };
     let (alone, counted) = std::thread::scope(|scope| {
-        let alone = scope.spawn(|| running.iter().map(|at| groups.only_process(&units[*at])).collect::<Vec<_>>());
+        let alone = scope.spawn(|| running.iter().map(look).collect::<Vec<_>>());
         let counted = ask(systemd, &restarts, Ask::Restarts);
         (alone.join().unwrap_or_default(), counted)
     });
-    for (at, pid) in running.iter().zip(alone) {
+    let mut uptimes = vec![None; units.len()];
+    for (at, (pid, uptime)) in running.iter().zip(alone) {
         services[*at].main_pid = pid;
+        uptimes[*at] = uptime;
     }
     for (at, found) in restarts.iter().zip(counted?) {
         services[*at].restarts = found.restarts;
@@ -102,17 +114,24 @@ fn table(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
     for (at, found) in dear.iter().zip(ask(systemd, &dear, Ask::All)?) {
         services[*at] = found;
     }
-    Ok(Gathered { services, timers })
+    Ok(Gathered { services, timers, uptimes })
 }
 
-fn one(unit: &Service, facts: &Facts, timer: Option<&Facts>, enabled: bool, scope: Scope, clock: &Clock) -> Status {
+fn one(
+    unit: &Service,
+    facts: &Facts,
+    timer: Option<&Facts>,
+    uptime: Option<f64>,
+    enabled: bool,
+    scope: Scope,
+    clock: &Clock,
+) -> Status {
     let state = state::state(unit, facts, timer);
     let mut status = Status::not_installed(&unit.id(), BackendKind::Systemd.name(), scope);
     status.state = state;
     if state == State::NotInstalled {
         return status;
     }
-    let uptime = facts.main_pid.and_then(|pid| clock.uptime(pid));
     status.raw_state = Some(match timer {
         Some(timer) => format!("{}; timer {}", state::raw(facts), state::raw(timer)),
         None => state::raw(facts),
