@@ -55,7 +55,7 @@ impl Manager {
 
     fn unit(session: &Session, label: &ServiceLabel) -> Result<(BackendKind, Vec<crate::service::Service>)> {
         let name = label.to_qualified_name();
-        let selection = Selection::These { names: vec![name.clone()], manifests: Vec::new() };
+        let selection = Selection::These { names: [name.clone()].into(), manifests: Vec::new() };
         let groups = session.select(&selection)?;
         groups.into_iter().next().ok_or_else(|| session.not_installed(&[name]))
     }

@@ -2,7 +2,7 @@
 //!
 //! Every command that looks at or changes the machine begins with one. Nothing is opened before it is needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -288,7 +288,7 @@ pub enum Selection {
     /// These: services, units (`web@1`), and all the services of these manifests (absolute paths).
     These {
         /// Names of services and units.
-        names: Vec<String>,
+        names: BTreeSet<String>,
         /// Manifests.
         manifests: Vec<PathBuf>,
     },
@@ -300,12 +300,12 @@ impl Selection {
         if words.is_empty() {
             return Ok(Self::All);
         }
-        let (mut names, mut manifests) = (Vec::new(), Vec::new());
+        let (mut names, mut manifests) = (BTreeSet::new(), Vec::new());
         for word in words {
             if is_manifest(word) {
                 manifests.push(system::absolute(Path::new(word))?);
             } else {
-                names.push(word.clone());
+                names.insert(word.clone());
             }
         }
         Ok(Self::These { names, manifests })
@@ -313,9 +313,11 @@ impl Selection {
 
     fn names(&self) -> impl Iterator<Item = &str> {
         match self {
-            Self::All => [].iter(),
-            Self::These { names, .. } => names.iter(),
+            Self::All => None,
+            Self::These { names, .. } => Some(names),
         }
+        .into_iter()
+        .flatten()
         .map(String::as_str)
     }
 
@@ -334,7 +336,11 @@ impl Selection {
         match self {
             Self::All => true,
             Self::These { names, manifests } => {
-                manifests.contains(&receipt.manifest) || names.iter().any(|name| names_unit(receipt, name))
+                let service = &receipt.service;
+                let instance = |name: &String| names.contains(&format!("{}@{name}", service.name));
+                manifests.contains(&receipt.manifest)
+                    || names.contains(&service.name)
+                    || service.instances.iter().any(instance)
             }
         }
     }
@@ -345,10 +351,9 @@ impl Selection {
         match self {
             Self::All => true,
             Self::These { names, manifests } => {
-                // Made once: of hundreds of names each is compared with hundreds of units.
-                let id = unit.id();
                 manifests.contains(&receipt.manifest)
-                    || names.iter().any(|name| *name == receipt.service.name || *name == id)
+                    || names.contains(&receipt.service.name)
+                    || names.contains(&unit.id())
             }
         }
     }
@@ -363,9 +368,6 @@ pub fn is_manifest(word: &str) -> bool {
 
 fn names_unit(receipt: &Receipt, name: &str) -> bool {
     let service = &receipt.service;
-    if service.instances.is_empty() {
-        return name == service.name;
-    }
     name == service.name
         || name.split_once('@').is_some_and(|(base, instance)| {
             base == service.name && service.instances.iter().any(|known| known == instance)

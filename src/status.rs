@@ -81,8 +81,26 @@ fn look_at(
         .collect();
     let missing = missing(session, words, &selected)?;
     let full = full || selected.len() <= FULL;
-    let mut services = ask(session, &selected, if full { Detail::Full } else { Detail::Table })?;
-    let mut machine = Machine { layout: &session.layout, look: Look::new(), manifests: BTreeMap::new() };
+    let (asked, drifted) = if full {
+        // The files are looked at while the manager answers.
+        let layout = session.layout.clone();
+        std::thread::scope(|scope| {
+            let drifted = scope.spawn(|| {
+                let mut installed = Files { layout: &layout, manifests: BTreeMap::new() };
+                selected.iter().map(|(unit, receipt)| installed.drift(unit, receipt)).collect::<Vec<_>>()
+            });
+            (ask(session, &selected, Detail::Full), drifted.join().unwrap_or_default())
+        })
+    } else {
+        (ask(session, &selected, Detail::Table), Vec::new())
+    };
+    let mut services = asked?;
+    for (status, drifted) in services.iter_mut().zip(drifted) {
+        status.drift = Some(drifted.what);
+        status.drift_files = drifted.files;
+        status.notes.extend(drifted.notes);
+    }
+    let mut machine = Machine { layout: &session.layout, look: Look::new() };
     for (status, (unit, receipt)) in services.iter_mut().zip(&selected) {
         machine.join(status, unit, receipt, full);
     }
@@ -153,8 +171,6 @@ fn ask(session: &mut Session, selected: &[Selected<'_>], detail: Detail) -> Resu
 struct Machine<'a> {
     layout: &'a Layout,
     look: Look,
-    /// What became of each manifest since: its hash, or why there is none.
-    manifests: BTreeMap<PathBuf, Result<Option<String>, String>>,
 }
 
 impl Machine<'_> {
@@ -162,7 +178,6 @@ impl Machine<'_> {
         status.manifest = Some(receipt.manifest.display().to_string());
         status.hosted = receipt.hosting == crate::backend::Hosting::Hosted;
         if full {
-            self.drift(status, unit, receipt);
             self.processes(status, receipt.backend);
         }
         if status.hosted && receipt.backend != BackendKind::Embedded {
@@ -212,13 +227,29 @@ impl Machine<'_> {
         status.ports = usage.ports;
         status.notes.extend(usage.notes);
     }
+}
 
+/// What was installed, as it is now.
+struct Files<'a> {
+    layout: &'a Layout,
+    /// What became of each manifest since: its hash, or why there is none.
+    manifests: BTreeMap<PathBuf, Result<Option<String>, String>>,
+}
+
+/// How far the machine is from what was installed.
+struct Drifted {
+    what: Drift,
+    files: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Files<'_> {
     /// A file that is gone weighs more than one that was changed, and that more than a changed manifest.
-    fn drift(&mut self, status: &mut Status, unit: &Service, receipt: &Receipt) {
+    fn drift(&mut self, unit: &Service, receipt: &Receipt) -> Drifted {
         let id = unit.id();
         let others: Vec<String> =
             receipt.service.each_unit().map(|unit| unit.id()).filter(|other| *other != id).collect();
-        let (mut changed, mut gone) = (Vec::new(), Vec::new());
+        let (mut changed, mut gone, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for installed in &receipt.artifacts {
             if installed.unit.as_ref().is_some_and(|unit| others.contains(unit)) {
                 continue;
@@ -227,27 +258,27 @@ impl Machine<'_> {
                 Ok(Found::Absent) => gone.push(installed.path.display().to_string()),
                 Ok(found) if installed.what.matches(&found) => {}
                 Ok(_) => changed.push(installed.path.display().to_string()),
-                Err(error) => status.notes.push(format!("drift is not fully known: {error}")),
+                Err(error) => notes.push(format!("drift is not fully known: {error}")),
             }
         }
         let manifest = match self.manifest(&receipt.manifest) {
             Ok(Some(sha256)) => *sha256 != receipt.manifest_sha256,
             Ok(None) => {
-                status.notes.push(format!("the manifest `{}` is gone", receipt.manifest.display()));
+                notes.push(format!("the manifest `{}` is gone", receipt.manifest.display()));
                 false
             }
             Err(why) => {
-                status.notes.push(format!("whether the manifest has changed is not known: {why}"));
+                notes.push(format!("whether the manifest has changed is not known: {why}"));
                 false
             }
         };
-        status.drift = Some(match (gone.is_empty(), changed.is_empty(), manifest) {
+        let what = match (gone.is_empty(), changed.is_empty(), manifest) {
             (false, _, _) => Drift::Missing,
             (true, false, _) => Drift::Artifact,
             (true, true, true) => Drift::Manifest,
             (true, true, false) => Drift::None,
-        });
-        status.drift_files = gone.into_iter().chain(changed).collect();
+        };
+        Drifted { what, files: gone.into_iter().chain(changed).collect(), notes }
     }
 
     fn manifest(&mut self, path: &Path) -> &Result<Option<String>, String> {
@@ -352,10 +383,9 @@ mod tests {
 
     fn drift_of_a(receipt: &Receipt) -> (Option<Drift>, Vec<String>, Vec<String>) {
         let layout = Layout::unix_system();
-        let mut machine = Machine { layout: &layout, look: Look::new(), manifests: BTreeMap::new() };
-        let mut status = Status::not_installed("web@a", "systemd", Scope::System);
-        machine.drift(&mut status, &receipt.service.units()[0], receipt);
-        (status.drift, status.drift_files, status.notes)
+        let mut installed = Files { layout: &layout, manifests: BTreeMap::new() };
+        let drifted = installed.drift(&receipt.service.units()[0], receipt);
+        (Some(drifted.what), drifted.files, drifted.notes)
     }
 
     #[test]

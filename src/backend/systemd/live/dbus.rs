@@ -22,10 +22,6 @@ const TIMER: &str = "org.freedesktop.systemd1.Timer";
 /// A row of `ListUnitsByNames`: name, description, load, active, sub, following, path, job id, job type, job path.
 type Row = (String, String, String, String, String, String, OwnedObjectPath, u32, String, OwnedObjectPath);
 
-/// What is asked of any unit, one by one: all that systemd says of one takes it longer than these. The rest is its
-/// kind's, and most of it is wanted.
-const OF_UNIT: [&str; 4] = ["LoadState", "ActiveState", "SubState", "StateChangeTimestamp"];
-
 /// The manager behind a bus.
 pub(super) struct DBus {
     bus: Bus,
@@ -56,38 +52,50 @@ impl DBus {
     }
 
     fn all_facts(&mut self, units: &[String]) -> Result<Vec<Facts>> {
-        let each = OF_UNIT.len() + 1;
-        let mut calls = Vec::with_capacity(units.len() * each);
+        if units.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Of a unit as such the list has nearly all that is wanted, and all that systemd says of it takes long.
+        let mut calls = Vec::with_capacity(1 + units.len() * 2);
+        calls.push(manager("ListUnitsByNames", &units)?);
         for unit in units {
             let path = object_path(unit);
-            for name in OF_UNIT {
-                calls.push(call(SYSTEMD, &path, PROPERTIES, "Get", &(UNIT, name))?);
-            }
+            calls.push(call(SYSTEMD, &path, PROPERTIES, "Get", &(UNIT, "StateChangeTimestamp"))?);
             let own = if is_timer(unit) { TIMER } else { SERVICE };
             calls.push(call(SYSTEMD, &path, PROPERTIES, "GetAll", &own)?);
         }
-        let answers = self.bus.batch(&calls, PATIENCE)?;
-        answers
-            .chunks(each)
-            .map(|some| {
-                let mut facts = Facts::default();
-                for (name, answer) in OF_UNIT.iter().zip(some) {
-                    if let Ok(answer) = answer {
-                        let value: OwnedVariant = body(answer)?;
-                        fill(&mut facts, name, &value);
-                    }
+        let mut answers = self.bus.batch(&calls, PATIENCE)?.into_iter();
+        let listed = match answers.next() {
+            Some(Ok(answer)) => listed(units, &answer)?,
+            Some(Err(refusal)) => return Err(refusal.error("ask systemd for its units")),
+            None => return Err(Error::failed("cannot ask systemd for its units: no answer")),
+        };
+        let mut all = Vec::with_capacity(units.len());
+        for listed in listed {
+            let mut facts = Facts { listed, ..Facts::default() };
+            if let Some(Ok(answer)) = answers.next() {
+                let value: OwnedVariant = body(&answer)?;
+                fill(&mut facts, "StateChangeTimestamp", &value);
+            }
+            if let Some(Ok(answer)) = answers.next() {
+                let body = answer.body();
+                let properties: HashMap<&str, Variant<'_>> = body.deserialize().map_err(|error| odd(&error))?;
+                for (name, value) in properties {
+                    fill(&mut facts, name, &value);
                 }
-                if let Some(Ok(answer)) = some.last() {
-                    let body = answer.body();
-                    let properties: HashMap<&str, Variant<'_>> = body.deserialize().map_err(|error| odd(&error))?;
-                    for (name, value) in properties {
-                        fill(&mut facts, name, &value);
-                    }
-                }
-                Ok(facts)
-            })
-            .collect()
+            }
+            all.push(facts);
+        }
+        Ok(all)
     }
+}
+
+/// The rows of a list in the order of the units.
+fn listed(units: &[String], answer: &Message) -> Result<Vec<Listed>> {
+    let rows: Vec<Row> = body(answer)?;
+    let mut known: HashMap<String, Listed> =
+        rows.into_iter().map(|(name, _, load, active, sub, ..)| (name, Listed { load, active, sub })).collect();
+    Ok(units.iter().map(|unit| known.remove(unit).unwrap_or_default()).collect())
 }
 
 fn manager<B: serde::Serialize + zbus::DynamicType>(member: &'static str, body: &B) -> Result<Message> {
@@ -142,9 +150,6 @@ fn time(value: &Variant<'_>) -> Option<u64> {
 fn fill(facts: &mut Facts, name: &str, value: &Variant<'_>) {
     let small = |value: &Variant<'_>| number(value).and_then(|n| i32::try_from(n).ok()).unwrap_or_default();
     match name {
-        "LoadState" => facts.listed.load = text(value).unwrap_or_default(),
-        "ActiveState" => facts.listed.active = text(value).unwrap_or_default(),
-        "SubState" => facts.listed.sub = text(value).unwrap_or_default(),
         "FragmentPath" => facts.fragment = text(value).map(PathBuf::from),
         "Result" => facts.result = text(value).unwrap_or_default(),
         "MainPID" => facts.main_pid = number(value).and_then(|n| u32::try_from(n).ok()).filter(|pid| *pid != 0),
@@ -188,10 +193,7 @@ impl Link for DBus {
             return Ok(Vec::new());
         }
         let answer = self.bus.one(manager("ListUnitsByNames", &units)?, "ask systemd for its units")?;
-        let rows: Vec<Row> = body(&answer)?;
-        let mut known: HashMap<String, Listed> =
-            rows.into_iter().map(|(name, _, load, active, sub, ..)| (name, Listed { load, active, sub })).collect();
-        Ok(units.iter().map(|unit| known.remove(unit).unwrap_or_default()).collect())
+        listed(units, &answer)
     }
 
     fn holds(&mut self, patterns: &[String]) -> Result<bool> {

@@ -48,7 +48,6 @@ pub(super) fn status(systemd: &mut Systemd, units: &[Service], detail: Detail) -
 fn everything(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
     let services: Vec<String> = units.iter().map(|unit| names::unit(&unit.id(), "service")).collect();
     let timers: Vec<String> = units.iter().map(timer_of).filter(|timer| !timer.is_empty()).collect();
-    // Being asked for its properties loads a unit that is only on disk, so one that was not started yet is known.
     let services = systemd.link.facts(&services, Ask::All)?;
     let mut found = systemd.link.facts(&timers, Ask::All)?.into_iter();
     let timers = units.iter().map(|unit| if names::has_timer(unit) { found.next() } else { None }).collect();
