@@ -449,7 +449,7 @@ mod tests {
         writer.retry_at = Instant::now().checked_add(RETRY);
         writer.write(b"x");
         writer.retry_at = None;
-        writer.write(&[b'x'; LONGEST + 3]);
+        writer.write(&vec![b'x'; LONGEST + 3]);
         assert!(fs::read(&path).expect("read").ends_with(b"four\nxxx"));
     }
 
