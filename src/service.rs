@@ -68,6 +68,9 @@ pub struct Service {
     /// only units must be told each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub instances_of: BTreeMap<String, Vec<String>>,
+    /// Its texts name `${state_dir}`, `${log_dir}` or `${runtime_dir}`: `manifest::folders` tells which.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_folders: bool,
     /// Conditions waited for before each start.
     pub wait_for: Vec<WaitFor>,
     /// When it counts as up; None: as soon as its program runs.

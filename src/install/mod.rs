@@ -17,6 +17,7 @@ use crate::service::{Kind, Service};
 use crate::session::{Session, backend};
 use crate::system;
 
+mod data;
 mod goals;
 mod ownership;
 mod receipts;
@@ -225,8 +226,14 @@ pub fn install(
         before: &planned.before,
         direction: Direction::Back,
     };
+    let made = data::make(prepared)?;
     let mut edge = session.edge(planned.backend, Deadline::after(options.wait), progress)?;
-    let effects = apply::apply(&mut edge, &intent, &planned.steps)?;
+    let effects = apply::apply(&mut edge, &intent, &planned.steps).inspect_err(|_| {
+        for folder in made.iter().rev() {
+            // The failure that is told is the first; what the service has written there stays.
+            let _ = system::files::remove_folder_if_empty(&prepared.target.layout.on_disk(folder));
+        }
+    })?;
     let notes = std::mem::take(&mut edge.notes);
     planned.notes.extend(notes);
     if effects.is_empty() {

@@ -12,6 +12,7 @@ use crate::backend::{BackendKind, Deadline, Progress};
 use crate::error::Result;
 use crate::goal::Goal;
 use crate::journal::Direction;
+use crate::manifest;
 use crate::plan;
 use crate::receipt::Receipt;
 use crate::session::Session;
@@ -83,9 +84,12 @@ pub fn uninstall(
 pub fn purge(session: &Session, receipts: &[Receipt]) -> Result<Vec<PathBuf>> {
     let mut purged = Vec::new();
     for unit in receipts.iter().flat_map(|receipt| receipt.service.units()) {
-        let folder = session.layout.logs_of(&unit.id());
-        if system::files::remove_tree(&session.layout.on_disk(&folder))? {
-            purged.push(folder);
+        let mut folders = manifest::folders(&unit, &session.layout);
+        folders.push(session.layout.logs_of(&unit.id()));
+        for folder in folders {
+            if system::files::remove_tree(&session.layout.on_disk(&folder))? {
+                purged.push(folder);
+            }
         }
         let events = crate::host::events::of_shim(&session.layout, &unit.id());
         system::files::remove(&crate::host::events::older(&events))?;

@@ -1,5 +1,6 @@
 //! What turning tables into a service needs at hand: filling in texts, making paths absolute, collecting faults.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use super::argv::Argv;
@@ -34,6 +35,8 @@ pub(crate) struct Build<'a> {
     pub(crate) facts: &'a dyn Facts,
     pub(crate) manifest_dir: &'a str,
     pub(crate) windows: bool,
+    /// One of the folders of the service's own was named.
+    pub(crate) own_folders: Cell<bool>,
 }
 
 impl Build<'_> {
@@ -190,7 +193,10 @@ impl Variables for Build<'_> {
             if self.instanced { format!("{}@{INSTANCE_MARK}", self.name) } else { self.name.to_owned() }
         };
         let layout = &self.target.layout;
-        let folder = |path: PathBuf| path.to_string_lossy().into_owned();
+        let folder = |path: PathBuf| {
+            self.own_folders.set(true);
+            path.to_string_lossy().into_owned()
+        };
         match name {
             "instance" if !self.instanced => Err((
                 format!("`{}` has no instances, so `${{instance}}` means nothing", self.name),

@@ -19,6 +19,9 @@ pub(crate) fn runtime(layout: &Layout, unit: &str) -> PathBuf {
 /// with instances they carry the instance's mark, so ask for each of [`Service::units`].
 #[must_use]
 pub fn folders(service: &Service, layout: &Layout) -> Vec<PathBuf> {
+    if !service.own_folders {
+        return Vec::new();
+    }
     let unit = if service.instances.is_empty() { service.id() } else { format!("{}@{INSTANCE_MARK}", service.name) };
     let all = [state(layout, &unit), layout.logs_of(&unit), runtime(layout, &unit)];
     let Ok(texts) = serde_json::to_value(service) else { return Vec::new() };

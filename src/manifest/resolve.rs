@@ -1,6 +1,7 @@
 //! From tables to services: defaults, overrides, interpolation, absolute paths, dependency order. Pure: what it must know
 //! of the machine comes through [`Facts`].
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
@@ -72,9 +73,12 @@ fn all(
             facts,
             manifest_dir: &manifest_dir,
             windows: target.os == "windows",
+            own_folders: Cell::new(false),
         };
         edges.push(edges_of(layers, &names));
-        services.push(service(name, layers, &names, &mut cx));
+        let mut service = service(name, layers, &names, &mut cx);
+        service.own_folders = cx.own_folders.get();
+        services.push(service);
         errors.append(&mut cx.errors);
     }
     let order = order::order(&edges, |index| &entries[index].0, &mut errors);
@@ -185,6 +189,7 @@ fn service(
         requires: dependencies(layers.get(|table| &table.requires), &name.value, names, cx),
         wants: dependencies(layers.get(|table| &table.wants), &name.value, names, cx),
         instances_of: BTreeMap::new(),
+        own_folders: false,
         wait_for: layers
             .get(|table| &table.wait_for)
             .map(|list| list.value.0.iter().filter_map(|entry| probe::wait_for(entry, cx)).collect())

@@ -255,6 +255,7 @@ pub(crate) fn service(name: &str, exec: Vec<String>) -> Service {
         requires: Vec::new(),
         wants: Vec::new(),
         instances_of: BTreeMap::new(),
+        own_folders: false,
         wait_for: Vec::new(),
         ready: None,
         health: None,

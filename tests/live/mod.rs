@@ -7,6 +7,7 @@ mod crash_safety;
 mod dependencies;
 mod drift;
 mod enable;
+mod folders;
 mod health;
 mod hooks;
 mod hosted;

@@ -203,6 +203,15 @@ impl Test {
         }
     }
 
+    /// daemonctl's runtime folder.
+    pub fn runtime(&self) -> PathBuf {
+        match (self.place, self.system_scope()) {
+            (Where::Home, _) => self.dir.join("run/daemonctl"),
+            (_, true) => "/run/daemonctl".into(),
+            (_, false) => PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default()).join("daemonctl"),
+        }
+    }
+
     fn folders(&self) -> Vec<PathBuf> {
         let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         match (self.place, self.system_scope()) {

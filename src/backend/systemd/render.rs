@@ -52,6 +52,7 @@ struct ServiceUnit<'a> {
     signal: Option<&'static str>,
     kill: Option<&'static str>,
     folder: Option<PathLine<'a>>,
+    runtime_folder: Option<String>,
     user: Option<Line<'a>>,
     group: Option<Line<'a>>,
     umask: Option<String>,
@@ -290,6 +291,7 @@ fn service_unit<'a>(
             (_, KillScope::Group | KillScope::Main) => Some("process"),
         },
         folder: service.working_dir.as_deref().filter(|_| native).map(PathLine),
+        runtime_folder: runtime_folder(service, native, target),
         user: service.user.as_deref().filter(|_| native).map(Line),
         group: service.group.as_deref().filter(|_| native).map(Line),
         umask: service.umask.filter(|_| native).map(|bits| format!("{bits:04o}")),
@@ -432,4 +434,14 @@ fn limits(service: &Service) -> Vec<String> {
     };
     lines.extend(priority.iter().map(ToString::to_string));
     lines
+}
+
+/// `${runtime_dir}`, where the service names it: gone after a boot, so systemd makes it at each start. A path below
+/// `/run` (user scope: `$XDG_RUNTIME_DIR`), which is where the layout has it on every system with systemd.
+fn runtime_folder(service: &Service, native: bool, target: &Target) -> Option<String> {
+    let below = target.layout.runtime.file_name()?;
+    let folders = crate::manifest::folders(service, &target.layout);
+    let folder = folders.iter().find(|folder| folder.starts_with(&target.layout.runtime)).filter(|_| native)?;
+    let rest = folder.strip_prefix(&target.layout.runtime).ok()?;
+    Some(crate::quote::systemd::Line(&std::path::Path::new(below).join(rest).to_string_lossy()).to_string())
 }

@@ -42,6 +42,7 @@ pub(super) fn service() -> Service {
         requires: Vec::new(),
         wants: Vec::new(),
         instances_of: std::collections::BTreeMap::new(),
+        own_folders: false,
         wait_for: Vec::new(),
         ready: None,
         health: None,

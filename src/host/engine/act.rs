@@ -287,6 +287,7 @@ impl Engine {
         let (files, echo, host) = (self.options.files, self.options.echo, self.hostname.clone());
         let default = self.options.layout.logs_of(id).join("current.log");
         let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
+        make_own_folders(&unit.service, &self.options.layout)?;
         if !unit.pipes.is_empty() && !unit.stale {
             return Ok(());
         }
@@ -384,6 +385,17 @@ const fn nice(priority: Priority) -> i32 {
         Priority::Normal => 0,
         Priority::High => -10,
     }
+}
+
+/// Makes the folders of the service's own that are missing; those in the runtime folder are gone after a boot.
+fn make_own_folders(service: &Service, layout: &crate::layout::Layout) -> Result<()> {
+    let folders = crate::manifest::folders(service, layout);
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
+    let owner = account.groups.is_some().then_some((account.uid, account.gid));
+    folders.iter().try_for_each(|folder| crate::system::files::make_folder_of(folder, owner).map(drop))
 }
 
 fn not_run(exec: &[String], error: &std::io::Error) -> Error {

@@ -341,9 +341,6 @@ impl Engine {
             Input::Touched(touches) => self.touched(touches),
             Input::ClockSet => self.clock_was_set(),
             Input::Checked(id, run, result) => {
-                if result.is_err() {
-                    self.tell_reload(&id, &result);
-                }
                 self.checked(&id, &run, result);
             }
             Input::LogTrouble(id, trouble) => self.log_trouble(&id, trouble),

@@ -145,6 +145,26 @@ pub fn make_folders(path: &Path, mode: u32) -> Result<Vec<PathBuf>> {
     Ok(created)
 }
 
+/// Makes a folder that belongs to somebody, mode 0750, and those above it, which stay ours. False: it was there.
+pub fn make_folder_of(path: &Path, owner: Option<(u32, u32)>) -> Result<bool> {
+    if let Some(parent) = path.parent() {
+        make_folders(parent, 0o755)?;
+    }
+    if make_folders(path, 0o750)?.is_empty() {
+        return Ok(false);
+    }
+    #[cfg(unix)]
+    if let Some((uid, gid)) = owner {
+        // Nobody but us can write the folder above it, so it is still the one that was just made.
+        std::os::unix::fs::lchown(path, Some(uid), Some(gid))
+            .doing(format_args!("give `{}` to its user", path.display()))
+            .map_err(|error| with_remedy(error, path))?;
+    }
+    #[cfg(not(unix))]
+    let _ = owner;
+    Ok(true)
+}
+
 /// Removes a folder if nothing is in it; false: something is, or it was not there.
 pub fn remove_folder_if_empty(path: &Path) -> Result<bool> {
     let mut batch = Batch::new();

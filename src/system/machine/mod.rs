@@ -17,7 +17,7 @@ use portable as sys;
 #[cfg(unix)]
 use unix as sys;
 
-pub use sys::{euid, ids, is_root};
+pub use sys::{account, euid, ids, is_root};
 
 /// The operating system as `[service.NAME.on.OS]` names it.
 #[must_use]

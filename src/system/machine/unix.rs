@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use directories::{BaseDirs, ProjectDirs};
 use nix::unistd::{Group, User, getegid, geteuid};
 
-use crate::error::{IoContext, Result};
+use crate::error::{Error, IoContext, Result};
+use crate::exit::Exit;
 use crate::layout::{Layout, Scope};
 
 /// Where service managers look for programs.
@@ -24,6 +25,24 @@ pub fn euid() -> u32 {
 #[must_use]
 pub fn ids() -> (u32, u32) {
     (geteuid().as_raw(), getegid().as_raw())
+}
+
+/// The numbers of an account; a group that is not named is the user's own.
+pub fn account(user: Option<&str>, group: Option<&str>) -> Result<(u32, u32)> {
+    let missing = |what: &str, name: &str| {
+        Error::new(Exit::Manifest, format!("there is no {what} `{name}` here")).hint("make it first, or name another")
+    };
+    let (mut uid, mut gid) = ids();
+    if let Some(name) = user {
+        let user = User::from_name(name).map_err(std::io::Error::from).doing(format_args!("look up `{name}`"))?;
+        let user = user.ok_or_else(|| missing("user", name))?;
+        (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+    }
+    if let Some(name) = group {
+        let group = Group::from_name(name).map_err(std::io::Error::from).doing(format_args!("look up `{name}`"))?;
+        gid = group.ok_or_else(|| missing("group", name))?.gid.as_raw();
+    }
+    Ok((uid, gid))
 }
 
 /// Whether we may change the machine.
