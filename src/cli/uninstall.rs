@@ -22,7 +22,7 @@ pub struct Args {
     /// All that are installed
     #[arg(long, conflicts_with = "names")]
     all: bool,
-    /// Remove what was logged, too
+    /// Remove what was logged, too, and the folders of the services' own with all that is in them
     #[arg(long)]
     purge: bool,
     /// Give up after this time (30s, 5m); without it, each service's own stop timeout counts
