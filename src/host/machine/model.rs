@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::service::RestartLimit;
+use crate::report;
+use crate::service::{HealthAction, Kind, Restart, RestartLimit, RestartPolicy};
 
 pub(super) fn policy() -> Policy {
     Policy {

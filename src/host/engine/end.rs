@@ -1,0 +1,95 @@
+//! How the supervisor ends, and what it leaves behind.
+
+use std::time::Instant;
+
+use super::{EMPTY, Ending, Engine, Id, Outcome, hooks};
+use crate::error::{IoContext, Result};
+use crate::host::machine::{Current, Event};
+
+impl Engine {
+    pub(super) fn end(&mut self, ending: Ending) {
+        self.ending = Some(ending);
+        if ending == Ending::Stopped {
+            self.tell_above_stopping();
+            self.stop_everything();
+        }
+        self.pump();
+    }
+
+    pub(super) fn hang_up(&mut self) {
+        if self.options.serve {
+            // What is wrong with a spec is told to who asks by `load`.
+            let _ = self.load();
+        } else {
+            let ids: Vec<Id> = self.units.keys().cloned().collect();
+            self.queue.extend(ids.into_iter().map(|id| (id, Event::Reload)));
+        }
+        self.pump();
+    }
+
+    pub(super) fn is_over(&mut self) -> bool {
+        if !self.is_done() {
+            self.farewell = None;
+            return false;
+        }
+        // The last events still go to who asked for them, for a while.
+        let since = *self.farewell.get_or_insert_with(Instant::now);
+        self.ending == Some(Ending::Leave) || self.events.all_delivered() || since.elapsed() >= hooks::FAREWELL
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        let at_rest = || self.units.values().all(|unit| unit.state.current.at_rest());
+        match self.ending {
+            Some(Ending::Leave) => true,
+            Some(Ending::Again) => {
+                self.jobs.is_empty() || self.again.as_ref().is_none_or(|again| again.patience().is_zero())
+            }
+            Some(Ending::Stopped) => at_rest() && self.jobs.is_empty(),
+            None if self.empty_since.is_some_and(|since| since.elapsed() >= EMPTY) => self.jobs.is_empty(),
+            None => self.options.end_at_rest && at_rest(),
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Result<Outcome> {
+        self.tell_events();
+        let well = !self.units.values().any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
+        let goes_on = matches!(self.ending, Some(Ending::Leave | Ending::Again));
+        for unit in self.units.values_mut() {
+            if goes_on {
+                // The next one goes on in the middle of a line.
+                unit.unfinished = unit.pipes.iter().map(|pipe| pipe.drain_whole(&self.buffer)).collect();
+                continue;
+            }
+            for pipe in &unit.pipes {
+                pipe.drain(&self.buffer);
+            }
+        }
+        if self.options.serve && self.ending != Some(Ending::Again) {
+            let _ = std::fs::remove_file(crate::host::control::socket(&self.options.layout));
+        }
+        let state = crate::host::state::in_folder(&self.options.runtime);
+        if goes_on {
+            self.flush()?;
+        } else if self.options.pass_on && !well {
+            // The manager above will know that its host ended, and not why: that is kept for who asks.
+            self.flush()?;
+            let ended = crate::host::state::ended_in_folder(&self.options.runtime);
+            std::fs::rename(&state, &ended).doing(format_args!("write `{}`", ended.display()))?;
+            self.say_why();
+        } else {
+            // The next one begins by the intents, not where this one ended.
+            let _ = std::fs::remove_file(state);
+        }
+        Ok(Outcome { well, again: None })
+    }
+
+    /// Tells the log of the manager above what the units came to.
+    pub(super) fn say_why(&self) {
+        for (id, unit) in &self.units {
+            let record = unit.record();
+            let last = record.last_exit().map(|last| last.reason);
+            let why: Vec<String> = unit.state.reason.iter().cloned().chain(last).collect();
+            eprintln!("daemonctl host: `{id}` {}: {}", unit.state.word().name(), why.join("; it "));
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What a service and its commands are run with: account, environment, folder.
+
+use std::path::PathBuf;
+
+use super::command::Setting;
+use super::unit::Unit;
+use super::{Engine, Id};
+use crate::error::{Error, IoContext, Result};
+use crate::host::env::{self, Environment};
+use crate::host::sys;
+use crate::service::{Secret, Service};
+
+impl Engine {
+    /// What a unit's commands are run with, if that can be had.
+    pub(super) fn setting(&self, id: &Id) -> Option<Setting> {
+        self.try_setting(id).ok()
+    }
+
+    pub(super) fn try_setting(&self, id: &Id) -> Result<Setting> {
+        let Some(unit) = self.units.get(id) else { return Err(Error::failed("the unit is gone")) };
+        let service = &unit.service;
+        let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
+        let env = environment(service, &account, self.options.pass_on)?;
+        Ok(setting_of(id, unit, account, env))
+    }
+
+    /// What an event hook is run with. Who is to be told that an `env_file` is gone must not need that file.
+    pub(super) fn hook_setting(&self, id: &Id) -> Option<Setting> {
+        let unit = self.units.get(id)?;
+        let account = sys::account_of(unit.service.user.as_deref(), unit.service.group.as_deref()).ok()?;
+        let env = environment(&unit.service, &account, self.options.pass_on)
+            .unwrap_or_else(|_| env::base(&account.name, &account.home, &account.shell, crate::system::env));
+        Some(setting_of(id, unit, account, env))
+    }
+}
+
+fn setting_of(id: &Id, unit: &Unit, account: sys::Account, mut env: Environment) -> Setting {
+    let service = &unit.service;
+    env.insert("DAEMONCTL_UNIT".into(), id.to_string());
+    env.insert("DAEMONCTL_INVOCATION".into(), unit.invocation.to_string());
+    if let Some(main) = unit.main.filter(|_| unit.state.current.has_main()) {
+        env.insert("MAINPID".into(), main.pid.to_string());
+    }
+    if let Some(socket) = &unit.notify {
+        env.insert("NOTIFY_SOCKET".into(), socket.path.display().to_string());
+    }
+    Setting {
+        env: env.into_iter().collect(),
+        dir: service.working_dir.clone().unwrap_or_else(|| PathBuf::from("/")),
+        umask: service.umask,
+        account,
+        output: unit.pipes.first().map(|pipe| pipe.path().to_owned()),
+    }
+}
+
+fn environment(service: &Service, account: &sys::Account, pass_on: bool) -> Result<Environment> {
+    let mut env = env::base(&account.name, &account.home, &account.shell, crate::system::env);
+    if pass_on {
+        env::hand_on(&mut env, std::env::vars_os());
+    }
+    for file in &service.env_files {
+        match std::fs::read_to_string(&file.path) {
+            Ok(text) => env.extend(env::parse(&file.path, &text)?),
+            Err(error) if file.optional && error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error).doing(format_args!("read env_file `{}`", file.path.display())),
+        }
+    }
+    for (name, secret) in &service.security.secrets {
+        // The backend refuses the other sources.
+        if let Secret::File(path) = secret {
+            let value = std::fs::read_to_string(path)
+                .doing(format_args!("read the secret `{name}` from `{}`", path.display()))?;
+            env.insert(name.clone(), value.strip_suffix('\n').unwrap_or(&value).to_owned());
+        }
+    }
+    env.extend(service.env.clone());
+    Ok(env)
+}
+
+/// Makes the folders of the service's own that are missing; those in the runtime folder are gone after a boot.
+pub(super) fn make_own_folders(service: &Service, layout: &crate::layout::Layout) -> Result<()> {
+    let folders = crate::manifest::folders(service, layout);
+    if folders.is_empty() {
+        return Ok(());
+    }
+    let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
+    let owner = account.groups.is_some().then_some((account.uid, account.gid));
+    folders.iter().try_for_each(|folder| crate::system::files::make_folder_of(folder, owner).map(drop))
+}

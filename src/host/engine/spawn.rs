@@ -1,0 +1,133 @@
+//! Running a service's program, and taking over one that runs.
+
+use std::rc::Rc;
+
+use super::notify::Socket;
+use super::pump::Pipe;
+use super::{Engine, Id};
+use crate::error::{Error, IoContext, Result};
+use crate::host::cgroup::Group;
+use crate::host::sys::{self, Launch, Output};
+use crate::service::{HealthCheck, Priority, ReadyWhen};
+
+impl Engine {
+    pub(super) fn spawn(&mut self, id: &Id) -> Result<()> {
+        self.ensure_pipes(id)?;
+        let random = self.next_random();
+        let invocation: Rc<str> = format!("{}{id}/{random:016x}", self.mark).into();
+        let Some(unit) = self.units.get_mut(id) else { return Err(Error::failed("the unit is gone")) };
+        unit.invocation = invocation;
+        unit.main = None;
+        unit.healthy = None;
+        unit.checks.clear();
+        unit.says = None;
+        self.open_notify(id)?;
+        self.watch_files(id);
+        let group = self.group_of(id)?;
+        let mut setting = self.try_setting(id)?;
+        let Some(unit) = self.units.get_mut(id) else { return Err(Error::failed("the unit is gone")) };
+        unit.cgroup = group;
+        let service = &unit.service;
+        if let Some(health) = service.health.as_ref().filter(|health| health.check == HealthCheck::Heartbeat) {
+            setting.env.push(("WATCHDOG_USEC".into(), health.interval.as_micros().to_string()));
+        }
+        if !setting.dir.is_dir() {
+            return Err(Error::failed(format!("its working_dir `{}` does not exist", setting.dir.display())));
+        }
+        let open = |pipe: Option<&Rc<Pipe>>| match pipe {
+            Some(pipe) => sys::open_fifo_for_child(pipe.path()).map(Output::File),
+            None => Ok(Output::Null),
+        };
+        let (stdout, stderr) = (open(unit.pipes.first())?, open(unit.pipes.get(1).or(unit.pipes.first()))?);
+        let launch = Launch {
+            argv: &service.exec,
+            env: setting.env,
+            dir: setting.dir,
+            umask: service.umask,
+            account: &setting.account,
+            join: unit
+                .cgroup
+                .iter()
+                .map(Group::entrances)
+                .next()
+                .transpose()
+                .doing("join the control group")?
+                .unwrap_or_default(),
+            open_files: service.limits.open_files,
+            nice: service.limits.priority.map(nice),
+            stdin: None,
+            stdout,
+            stderr,
+        };
+        let pid = sys::spawn(launch).map_err(|error| not_run(&service.exec, &error))?;
+        unit.main = Some(sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }));
+        unit.far = false;
+        self.mains.insert(pid, Rc::clone(id));
+        Ok(())
+    }
+
+    /// The control group of a unit that has limits, made if need be.
+    pub(super) fn group_of(&self, id: &Id) -> Result<Option<Group>> {
+        let Some(unit) = self.units.get(id) else { return Ok(None) };
+        Group::make(&unit.service.limits, &format!("daemonctl-{}{id}", self.mark.replace('/', "-")))
+    }
+
+    /// The socket that the service's `NOTIFY_SOCKET` names, where it is asked to speak.
+    pub(super) fn open_notify(&mut self, id: &Id) -> Result<()> {
+        let teller = self.teller(id);
+        let path = self.options.runtime.join("notify").join(&**id);
+        let pass_on = self.passed_on.is_some();
+        let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
+        let service = &unit.service;
+        let ready = service.ready.as_ref().is_some_and(|ready| ready.when == ReadyWhen::Notify);
+        let beats = service.health.as_ref().is_some_and(|health| health.check == HealthCheck::Heartbeat);
+        if ready || beats || pass_on {
+            let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
+            let owner = account.groups.is_some().then_some((account.uid, account.gid));
+            unit.notify = None;
+            let socket = Socket::open(path, owner, teller).doing("open the socket for sd_notify")?;
+            unit.notify = Some(socket);
+        }
+        Ok(())
+    }
+
+    /// Goes on with a main process that an earlier supervisor started.
+    pub(super) fn adopt(&mut self, id: &Id) {
+        // A pipe that can't be opened is told by `status`; the service is not hurt by it.
+        let _ = self.ensure_pipes(id);
+        let _ = self.open_notify(id);
+        self.watch_files(id);
+        let group = self.group_of(id).ok().flatten();
+        let teller = self.teller(id);
+        let Some(unit) = self.units.get_mut(id) else { return };
+        unit.cgroup = group;
+        let Some(main) = unit.main else { return };
+        // A child of the program that this process was: its end comes to us, exit code and all.
+        unit.far = !sys::is_child(main.pid);
+        if unit.far {
+            super::watch::watch_far(main, teller);
+        } else {
+            self.mains.insert(main.pid, Rc::clone(id));
+        }
+    }
+}
+
+const fn nice(priority: Priority) -> i32 {
+    match priority {
+        Priority::Idle => 19,
+        Priority::Low => 10,
+        Priority::Normal => 0,
+        Priority::High => -10,
+    }
+}
+
+fn not_run(exec: &[String], error: &std::io::Error) -> Error {
+    let program = exec.first().map_or("", String::as_str);
+    let text = format!("cannot run `{program}`: {error}");
+    if error.kind() == std::io::ErrorKind::NotFound && std::path::Path::new(program).exists() {
+        return Error::failed(format!(
+            "{text} (the file exists: the interpreter in its first line, or its loader, does not)"
+        ));
+    }
+    Error::failed(text)
+}
