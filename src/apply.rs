@@ -11,6 +11,7 @@ use crate::layout::Layout;
 use crate::plan::{Step, converge};
 use crate::receipt::Kept;
 use crate::report::Effect;
+use crate::rolling;
 use crate::service::Service;
 use crate::system::files::{self, Batch};
 
@@ -218,7 +219,9 @@ fn take(
         if !matches!(step, Step::Write { .. } | Step::Remove { .. } | Step::Folder { .. }) {
             std::mem::take(&mut batch).commit()?;
         }
-        one(edge, goal, step, &mut batch, &mut effects)?;
+        let done = one(edge, goal, step, &mut batch, &mut effects);
+        edge.notes.extend(edge.manager.take_notes());
+        done?;
         crate::faults::point("step");
     }
     batch.commit()?;
@@ -253,7 +256,8 @@ fn one(edge: &mut Edge<'_>, goal: &Goal, step: &Step, batch: &mut Batch, effects
             collect(edge.manager.start(&services(goal, units), edge.deadline, edge.progress), effects)
         }
         Step::Restart { units } => {
-            collect(edge.manager.restart(&services(goal, units), edge.deadline, edge.progress), effects)
+            let units = services(goal, units);
+            collect(rolling::restart(edge.manager, &units, edge.deadline, edge.progress), effects)
         }
     }
 }

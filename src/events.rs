@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::report::State;
+use crate::report::{Sent, State};
 
 /// A reason is cut to so many characters, so that an event is never long.
 const LONGEST_REASON: usize = 500;
@@ -113,6 +113,9 @@ pub struct Event {
     /// Why, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// With the event after an end: how it was stopped, rung by rung, where it was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<Sent>,
     /// For hooks: the machine's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -137,6 +140,7 @@ impl Event {
             delay: None,
             restarts: None,
             reason: None,
+            stop: Vec::new(),
             host: None,
             missed: None,
         }

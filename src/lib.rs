@@ -66,6 +66,7 @@ pub mod prepare;
 pub mod quote;
 pub mod receipt;
 pub mod report;
+pub mod rolling;
 pub mod secrets;
 pub mod service;
 pub mod session;

@@ -155,6 +155,19 @@ pub struct Process {
     pub cpu: f64,
 }
 
+/// A rung of a stop: who was sent what, when, and who ignored it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sent {
+    /// Milliseconds after the stop began.
+    pub after_ms: u64,
+    /// `SIGTERM`, `stop command ...`.
+    pub what: String,
+    /// To which processes.
+    pub to: Vec<i32>,
+    /// Those among them that were still there at the next rung.
+    pub ignored_by: Vec<i32>,
+}
+
 /// What is different from what was installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -231,6 +244,9 @@ pub struct Status {
     pub drift_files: Vec<String>,
     /// daemonctl's host runs it.
     pub hosted: bool,
+    /// The last stop by daemonctl's host, rung by rung.
+    #[serde(default)]
+    pub last_stop: Vec<Sent>,
     /// Anything else the operator should know.
     pub notes: Vec<String>,
 }
@@ -268,6 +284,7 @@ impl Status {
             drift: None,
             drift_files: Vec::new(),
             hosted: false,
+            last_stop: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -352,4 +369,7 @@ pub struct UnitOutcome {
     pub state: Option<State>,
     /// Its main process after.
     pub pid: Option<u32>,
+    /// How it was stopped, rung by rung, where daemonctl's host did that.
+    #[serde(default)]
+    pub stop: Vec<Sent>,
 }

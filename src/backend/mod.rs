@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::key::Key;
 use crate::layout::{Layout, Scope};
 use crate::logs::LogQuery;
-use crate::report::{Effect, State, Status, Wanted};
+use crate::report::{Effect, Sent, State, Status, Wanted};
 use crate::service::{Secret, Service};
 
 pub mod embedded;
@@ -397,6 +397,16 @@ pub trait Manager {
 
     /// Stops and starts the units.
     fn restart(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult>;
+
+    /// How the units were stopped since a time, rung by rung, by name: where daemonctl's host did that.
+    fn stops(&mut self, _: &[Service], _since: jiff::Timestamp) -> BTreeMap<String, Vec<Sent>> {
+        BTreeMap::new()
+    }
+
+    /// What the operator should know of what was done since the last call.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Has each unit's reload action delivered, and sees that it is still up.
     fn reload_units(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult>;

@@ -91,5 +91,5 @@ fn absent(selection: &Selection, groups: &BTreeMap<BackendKind, Vec<Receipt>>) -
 }
 
 fn absent_unit(name: String) -> UnitOutcome {
-    UnitOutcome { name, effect: Effect::Absent, message: None, state: None, pid: None }
+    UnitOutcome { name, effect: Effect::Absent, message: None, state: None, pid: None, stop: Vec::new() }
 }

@@ -8,7 +8,8 @@ use crate::backend::{BackendKind, Deadline, UnitResult};
 use crate::enablement;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::report::{Effect, Outcome, Report, UnitOutcome};
+use crate::report::{Effect, Outcome, Report, Sent, UnitOutcome};
+use crate::rolling;
 use crate::service::Service;
 use crate::session::{Selection, Session};
 
@@ -60,17 +61,24 @@ pub fn run(verb: Verb, args: &Args, context: &Context) -> Result<Report> {
     session.select(&selection)?;
     let mut progress = progress::new(context);
     let words = if args.all { "--all".to_owned() } else { args.names.join(" ") };
-    let (_lock, notes) = session.lock(&format!("{} {words}", verb.name()), &mut progress)?;
+    let (_lock, mut notes) = session.lock(&format!("{} {words}", verb.name()), &mut progress)?;
     let groups = session.select(&selection)?;
     check_not_empty(&session, &selection, &groups)?;
     let deadline = Deadline::after(args.wait);
     let mut results: Vec<UnitResult> = Vec::new();
     let mut backend = None;
+    let mut stops = BTreeMap::new();
+    let began = crate::system::now();
     for (kind, units) in groups {
         backend.get_or_insert(kind);
         results.extend(one(verb, &mut session, kind, &units, deadline, &mut progress)?);
+        let manager = session.manager(kind)?;
+        notes.extend(manager.take_notes());
+        if matches!(verb, Verb::Stop | Verb::Restart) {
+            stops.extend(manager.stops(&units, began));
+        }
     }
-    Ok(report(verb, backend, &session, results, notes))
+    Ok(report(verb, backend, &session, results, stops, notes))
 }
 
 fn one(
@@ -84,7 +92,7 @@ fn one(
     Ok(match verb {
         Verb::Start => session.manager(kind)?.start(units, deadline, progress),
         Verb::Stop => session.manager(kind)?.stop(units, deadline, progress),
-        Verb::Restart => session.manager(kind)?.restart(units, deadline, progress),
+        Verb::Restart => rolling::restart(session.manager(kind)?, units, deadline, progress),
         Verb::Reload => session.manager(kind)?.reload_units(units, deadline, progress),
         Verb::Enable => enablement::set(session, kind, units, true, progress)?,
         Verb::Disable => enablement::set(session, kind, units, false, progress)?,
@@ -115,13 +123,18 @@ fn report(
     backend: Option<BackendKind>,
     session: &Session,
     results: Vec<UnitResult>,
+    mut stops: BTreeMap<String, Vec<Sent>>,
     notes: Vec<String>,
 ) -> Report {
     let mut exit = Exit::Done;
     let units = results
         .into_iter()
         .map(|(name, result)| match result {
-            Ok(effect) => UnitOutcome { name, effect, message: None, state: None, pid: None },
+            Ok(effect) => {
+                let acted = matches!(effect, Effect::Stopped | Effect::Restarted);
+                let stop = stops.remove(&name).filter(|_| acted).unwrap_or_default();
+                UnitOutcome { name, effect, message: ignored(&stop), state: None, pid: None, stop }
+            }
             Err(error) => {
                 if exit == Exit::Done {
                     exit = error.exit();
@@ -129,7 +142,8 @@ fn report(
                 let mut lines = vec![error.to_string()];
                 lines.extend(error.details().iter().cloned());
                 lines.extend(error.hints().iter().map(|hint| format!("hint: {hint}")));
-                UnitOutcome { name, effect: Effect::Failed, message: Some(lines.join("\n")), state: None, pid: None }
+                let message = Some(lines.join("\n"));
+                UnitOutcome { name, effect: Effect::Failed, message, state: None, pid: None, stop: Vec::new() }
             }
         })
         .collect();
@@ -141,4 +155,45 @@ fn report(
         notes,
     };
     Report::done(outcome).with_exit(exit)
+}
+
+/// Who did not do what it was asked, in words; None: nobody.
+fn ignored(stop: &[Sent]) -> Option<String> {
+    let told: Vec<String> = stop
+        .iter()
+        .enumerate()
+        .filter(|(_, sent)| !sent.ignored_by.is_empty())
+        .map(|(at, sent)| {
+            let pids: Vec<String> = sent.ignored_by.iter().map(ToString::to_string).collect();
+            let who = format!("{} was ignored by {}", sent.what, pids.join(", "));
+            match stop.get(at + 1) {
+                Some(next) => {
+                    let after = crate::host::words::duration(Duration::from_millis(next.after_ms));
+                    format!("{who}; {} after {after}", next.what)
+                }
+                None => who,
+            }
+        })
+        .collect();
+    (!told.is_empty()).then(|| told.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_ignored_what_is_told_and_nothing_else() {
+        let sent = |after_ms, what: &str, ignored_by: &[i32]| Sent {
+            after_ms,
+            what: what.to_owned(),
+            to: vec![7, 8],
+            ignored_by: ignored_by.to_vec(),
+        };
+        assert_eq!(ignored(&[sent(0, "SIGTERM", &[])]), None);
+        assert_eq!(
+            ignored(&[sent(0, "SIGTERM", &[7, 8]), sent(1500, "SIGKILL", &[])]).as_deref(),
+            Some("SIGTERM was ignored by 7, 8; SIGKILL after 1s 500ms")
+        );
+    }
 }

@@ -100,6 +100,9 @@ pub enum Answer {
         error: Option<Trouble>,
         /// Its state now.
         state: State,
+        /// What the operator should know though it was done.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
     },
     /// The request could not be met.
     Refused(Trouble),

@@ -13,7 +13,7 @@ use super::sys::Identity;
 use super::words;
 use crate::error::{Error, IoContext, Result};
 use crate::layout::Layout;
-use crate::report::{self, Check, LastExit, Status};
+use crate::report::{self, Check, LastExit, Sent, Status};
 
 /// The format's version. A file of another one is not understood, and said so.
 pub const VERSION: u32 = 1;
@@ -78,19 +78,6 @@ pub struct LogRecord {
     pub dropped: u64,
     /// What is wrong with it.
     pub trouble: Option<String>,
-}
-
-/// A rung of the stop ladder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sent {
-    /// Milliseconds after the stop began.
-    pub after_ms: u64,
-    /// `SIGTERM`, `stop command`.
-    pub what: String,
-    /// To which processes.
-    pub to: Vec<i32>,
-    /// Those among them that were still there at the next rung.
-    pub ignored_by: Vec<i32>,
 }
 
 /// Where that of a scope's supervisor lies.
@@ -180,6 +167,7 @@ impl Record {
         status.healthy = self.healthy;
         status.checks.clone_from(&self.checks);
         status.hosted = true;
+        status.last_stop.clone_from(&self.stop);
         let paths: Vec<String> = self.logs.iter().map(|log| log.path.display().to_string()).collect();
         status.logs = (!paths.is_empty()).then(|| paths.join(", "));
         if let Some(reason) = &state.reason {

@@ -284,6 +284,7 @@ pub fn outcome(
             },
             state: None,
             pid: None,
+            stop: Vec::new(),
         })
         .collect();
     Outcome { verb: verb.to_owned(), backend: target.0.name().to_owned(), scope: target.1, units, notes }

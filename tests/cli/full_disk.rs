@@ -87,3 +87,30 @@ echo "uninstall $code"
         assert!(said.contains(wanted), "`{wanted}` is not in\n{said}");
     }
 }
+
+#[test]
+fn a_full_state_disk_does_not_keep_a_service_from_being_stopped() {
+    let t = Test::home("full_state");
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\n\n[service.{p}b]\nexec = [\"{child}\", \"sleep\"]\n");
+    let script = r#"
+export HOME="$PWD/home" XDG_RUNTIME_DIR="$PWD/run"
+unset XDG_CONFIG_HOME XDG_STATE_HOME XDG_DATA_HOME XDG_CACHE_HOME
+state=home/.local/state
+mkdir -p $state
+mount -t tmpfs -o size=1g none $state
+"$D" install manifest.toml --user --backend embedded
+pids=$("$D" status --json --user | grep -o '"pid": *[0-9][0-9]*' | tr -dc '0-9\n' | sort -u)
+[ "$(echo "$pids" | wc -l)" = 2 ]
+dd if=/dev/zero of=$state/filler bs=64k 2>/dev/null || :
+dd if=/dev/zero of=$state/filler2 bs=4k 2>/dev/null || :
+for pid in $pids; do kill -0 "$pid"; done
+"$D" stop --all --user
+for pid in $pids; do ! kill -0 "$pid" 2>/dev/null || { echo "$pid lives"; exit 1; }; done
+rm $state/filler*
+"$D" uninstall --all --user
+"$D" supervise --stop --user || :
+"#;
+    let Some(said) = in_own_mounts(&t, script) else { return };
+    assert!(said.matches("stopped").count() >= 2, "{said}");
+    assert!(said.contains("could not be kept for the next supervisor"), "{said}");
+}

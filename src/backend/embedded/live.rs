@@ -1,5 +1,6 @@
 //! The supervisor of this machine, as a manager.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{logs, render, verbs};
@@ -12,12 +13,14 @@ use crate::host::state::{self, Record, StateFile};
 use crate::host::sys;
 use crate::host::{cgroup, client};
 use crate::logs::{LogQuery, Sink};
-use crate::report::{State, Status, Wanted};
+use crate::report::{Sent, State, Status, Wanted};
 use crate::service::Service;
 use crate::system;
 
 pub(super) struct Embedded {
     pub(super) target: Target,
+    /// What the operator should know of what was done.
+    pub(super) notes: Vec<String>,
 }
 
 /// What is known of the units without talking to anybody.
@@ -29,7 +32,7 @@ struct Known {
 
 impl Embedded {
     pub(super) const fn new(target: Target) -> Self {
-        Self { target }
+        Self { target, notes: Vec::new() }
     }
 
     /// The state file of this boot, with services that have died since shown as what they are.
@@ -72,8 +75,12 @@ impl Embedded {
         Ok(!known.supervised && known.record(unit).is_some_and(|record| record.main.is_some_and(sys::lives)))
     }
 
-    pub(super) fn keep_down(&self, unit: &str) -> Result<()> {
-        intent::keep(&self.target.layout, unit, crate::host::machine::Wanted::Down, &sys::boot_id())
+    /// Keeps that it is wanted down; where that can't be written, it is down all the same.
+    pub(super) fn keep_down(&mut self, unit: &str) {
+        let kept = intent::keep(&self.target.layout, unit, crate::host::machine::Wanted::Down, &sys::boot_id());
+        if let Err(error) = kept {
+            self.notes.push(format!("that `{unit}` is wanted down could not be kept for the next supervisor: {error}"));
+        }
     }
 }
 
@@ -200,6 +207,16 @@ impl Manager for Embedded {
 
     fn restart(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult> {
         verbs::act(self, units, Ask::Restart, deadline, progress)
+    }
+
+    fn stops(&mut self, units: &[Service], _: jiff::Timestamp) -> BTreeMap<String, Vec<Sent>> {
+        let mut known = self.known().ok().and_then(|known| known.file).map(|file| file.units).unwrap_or_default();
+        let of = |unit: &Service| known.remove(&unit.id()).map(|record| (unit.id(), record.stop));
+        units.iter().filter_map(of).collect()
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn reload_units(&mut self, units: &[Service], deadline: Deadline, progress: &mut dyn Progress) -> Vec<UnitResult> {

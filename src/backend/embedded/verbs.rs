@@ -44,7 +44,7 @@ pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<()> {
 
 /// Has the supervisor, started if need be, do something with the units.
 pub(super) fn act(
-    manager: &Embedded,
+    manager: &mut Embedded,
     units: &[Service],
     ask: fn(Units) -> Ask,
     deadline: Deadline,
@@ -88,7 +88,7 @@ fn lost(id: &str, failure: Option<&Error>) -> Error {
 }
 
 fn talk(
-    manager: &Embedded,
+    manager: &mut Embedded,
     ask: Ask,
     deadline: Deadline,
     progress: &mut dyn Progress,
@@ -98,12 +98,14 @@ fn talk(
     let mut client = client::connect(&manager.target.layout)?.ok_or_else(gone)?;
     client.send(ask)?;
     let mut refusal = None;
+    let notes = &mut manager.notes;
     client.answers(
         || Some(deadline.left().map_or(LOOK_UP, |left| left.min(LOOK_UP))),
         |answer| {
             match answer {
                 Some(Answer::Waiting { unit, what }) => progress.waiting(&unit, &what),
-                Some(Answer::Unit { unit, effect: Some(effect), .. }) => {
+                Some(Answer::Unit { unit, effect: Some(effect), note, .. }) => {
+                    notes.extend(note);
                     results.insert(unit, Ok(effect));
                 }
                 Some(Answer::Unit { unit, error: Some(trouble), .. }) => {
@@ -127,12 +129,12 @@ fn talk(
 
 /// Stops; where no supervisor runs and nothing lives, there is nothing to stop, and only the intent is kept.
 pub(super) fn stop(
-    manager: &Embedded,
+    manager: &mut Embedded,
     units: &[Service],
     deadline: Deadline,
     progress: &mut dyn Progress,
 ) -> Vec<UnitResult> {
-    let quiet = |unit: &Service| -> Result<Option<Effect>> {
+    let mut quiet = |unit: &Service| -> Result<Option<Effect>> {
         let id = unit.id();
         if client::is_running(&manager.target.layout) || manager.lives_alone(&id)? {
             return Ok(None);
@@ -140,7 +142,8 @@ pub(super) fn stop(
         if !manager.is_installed(&id) {
             return Err(Error::new(Exit::NotInstalled, format!("`{id}` is not installed")));
         }
-        manager.keep_down(&id).map(|()| Some(Effect::Unchanged))
+        manager.keep_down(&id);
+        Ok(Some(Effect::Unchanged))
     };
     let mut results: BTreeMap<String, Result<Effect>> = BTreeMap::new();
     let mut asked = Vec::new();

@@ -94,7 +94,14 @@ impl Engine {
             return;
         }
         let now = Occasion { time: Timestamp::now(), pid: unit.main.and_then(|main| u32::try_from(main.pid).ok()) };
-        for event in told(id, cue, before, &unit.state, now) {
+        let mut found = told(id, cue, before, &unit.state, now);
+        if let Some(last) = found.last_mut()
+            && before.is_ending()
+            && !unit.state.current.is_ending()
+        {
+            last.stop.clone_from(&unit.stop);
+        }
+        for event in found {
             self.happened(id, event);
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct Job {
     /// Units that are not down yet.
     stopping: BTreeSet<Id>,
     forced: bool,
+    /// What the operator should know of a unit though it is done.
+    notes: BTreeMap<Id, String>,
 }
 
 impl Engine {
@@ -77,6 +79,7 @@ impl Engine {
                     to_stop: BTreeSet::new(),
                     stopping: self.units.keys().cloned().collect(),
                     forced: true,
+                    notes: BTreeMap::new(),
                 });
                 self.end(Ending::Stopped);
                 return;
@@ -102,7 +105,7 @@ impl Engine {
             } else {
                 let mut trouble = Trouble::new(format!("`{name}` is not installed"));
                 trouble.exit = Exit::NotInstalled.code();
-                tell(&answer, &name, Err(trouble), crate::report::State::NotInstalled);
+                tell(&answer, &name, Err(trouble), crate::report::State::NotInstalled, None);
             }
         }
         let mut job = Job {
@@ -112,16 +115,14 @@ impl Engine {
             to_stop: BTreeSet::new(),
             stopping: BTreeSet::new(),
             forced: false,
+            notes: BTreeMap::new(),
         };
         match verb {
             Verb::Start => self.open_start(&mut job, &ids),
             Verb::Stop | Verb::Restart => {
                 for id in &ids {
                     let wanted = if verb == Verb::Stop { Wanted::Down } else { Wanted::Up };
-                    if let Err(error) = self.keep_intent(id, wanted) {
-                        self.done(&mut job, id, Err(Trouble::from(&error)));
-                        continue;
-                    }
+                    self.intend(&mut job, id, wanted);
                     let Some(unit) = self.units.get(id) else { continue };
                     if verb == Verb::Stop && unit.state.current.at_rest() {
                         self.queue.push_back((Rc::clone(id), Event::Stop { forced: false }));
@@ -158,23 +159,30 @@ impl Engine {
             let Some(unit) = self.units.get(&id) else { continue };
             if is_up(unit) && unit.state.wanted == Wanted::Up {
                 if job.pending.contains_key(&id) {
-                    let kept = self.keep_intent(&id, Wanted::Up);
-                    let result = kept.map(|()| Effect::Unchanged).map_err(|error| Trouble::from(&error));
-                    self.done(job, &id, result);
+                    self.intend(job, &id, Wanted::Up);
+                    self.done(job, &id, Ok(Effect::Unchanged));
                 }
                 continue;
             }
-            match self.keep_intent(&id, Wanted::Up) {
-                Ok(()) => self.queue.push_back((Rc::clone(&id), Event::Start)),
-                Err(error) => self.done(job, &id, Err(Trouble::from(&error))),
-            }
+            self.intend(job, &id, Wanted::Up);
+            self.queue.push_back((Rc::clone(&id), Event::Start));
+        }
+    }
+
+    /// Keeps what somebody wants, before it is done. Where that cannot be written (a full disk) it is done all the
+    /// same, and said: a service must be stoppable above all then.
+    fn intend(&self, job: &mut Job, id: &Id, wanted: Wanted) {
+        if let Err(error) = self.keep_intent(id, wanted) {
+            let word = if wanted == Wanted::Up { "up" } else { "down" };
+            let note = format!("that `{id}` is wanted {word} could not be kept for the next supervisor: {error}");
+            job.notes.insert(Rc::clone(id), note);
         }
     }
 
     fn done(&self, job: &mut Job, id: &Id, result: Result<Effect, Trouble>) {
         if job.pending.remove(id).is_some() {
             let state = self.units.get(id).map_or(crate::report::State::NotInstalled, |unit| unit.state.word());
-            tell(&job.answer, id, result, state);
+            tell(&job.answer, id, result, state, job.notes.remove(id));
         }
     }
 
@@ -189,6 +197,7 @@ impl Engine {
             to_stop: all.clone(),
             stopping: all,
             forced: true,
+            notes: BTreeMap::new(),
         });
         self.advance_jobs();
     }
@@ -244,7 +253,10 @@ impl Engine {
             let ids: Vec<Id> = job.pending.keys().cloned().collect();
             for id in self.with_needed(&ids) {
                 let at_rest = self.units.get(&id).is_some_and(|unit| unit.state.current.at_rest());
-                if at_rest && (job.pending.contains_key(&id) || self.keep_intent(&id, Wanted::Up).is_ok()) {
+                if at_rest {
+                    if !job.pending.contains_key(&id) {
+                        self.intend(job, &id, Wanted::Up);
+                    }
                     self.queue.push_back((id, Event::Start));
                 }
             }
@@ -381,11 +393,17 @@ fn is_up(unit: &Unit) -> bool {
 /// In front of what was told of a unit, once it was stopped for a restart.
 const RESTARTED: &str = "\u{1}";
 
-fn tell(answer: &mpsc::Sender<Answer>, unit: &str, result: Result<Effect, Trouble>, state: crate::report::State) {
+fn tell(
+    answer: &mpsc::Sender<Answer>,
+    unit: &str,
+    result: Result<Effect, Trouble>,
+    state: crate::report::State,
+    note: Option<String>,
+) {
     let (effect, error) = match result {
         Ok(effect) => (Some(effect), None),
         Err(error) => (None, Some(error)),
     };
     // A client that is gone, or does not listen, has no say in what happens.
-    let _ = answer.try_send(Answer::Unit { unit: unit.to_owned(), effect, error, state });
+    let _ = answer.try_send(Answer::Unit { unit: unit.to_owned(), effect, error, state, note });
 }

@@ -12,9 +12,9 @@ use super::pump::Pipe;
 use crate::host::cgroup::Group;
 use crate::host::machine::{Current, Moment, Policy, State};
 use crate::host::schedule::Runs;
-use crate::host::state::{LogRecord, Record, Sent};
+use crate::host::state::{LogRecord, Record};
 use crate::host::sys::Identity;
-use crate::report::Check;
+use crate::report::{Check, Sent};
 use crate::service::{Kind, Service};
 
 pub(super) struct Unit {

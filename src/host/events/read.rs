@@ -9,12 +9,22 @@ use super::{of_supervisor, older};
 use crate::error::{IoContext, Result};
 use crate::events::{Event, Query, Sink};
 use crate::layout::Layout;
+use crate::report::Sent;
 use crate::system::folders::Changes;
 use crate::system::{files, interrupt};
 
 /// What is there now, oldest first.
 pub fn all(layout: &Layout, wants: &dyn Fn(&str) -> bool, query: &Query) -> Result<Vec<Event>> {
     Reader::new(layout).news(wants, query)
+}
+
+/// How units were stopped since a time, as their journals tell: the last stop of each.
+#[must_use]
+pub fn stops(layout: &Layout, units: &[String], since: jiff::Timestamp) -> BTreeMap<String, Vec<Sent>> {
+    let query = Query { since: since.round(jiff::Unit::Millisecond).ok(), ..Query::default() };
+    let wanted = |unit: &str| units.iter().any(|wanted| wanted == unit);
+    let events = all(layout, &wanted, &query).unwrap_or_default();
+    events.into_iter().filter(|event| !event.stop.is_empty()).map(|event| (event.unit, event.stop)).collect()
 }
 
 /// Gives what is asked for to the sink, until that has enough.

@@ -1,5 +1,7 @@
 //! The contract of [`Manager`], kept with what a [`Link`] can do.
 
+use std::collections::BTreeMap;
+
 use super::link::{Ask, Link};
 use super::{journal, linger, state, status, verbs, verify};
 use crate::backend::systemd::{files, names};
@@ -7,7 +9,7 @@ use crate::backend::{Artifact, Deadline, Detail, Manager, Progress, Target, Unit
 use crate::error::Result;
 use crate::layout::Scope;
 use crate::logs::{LogQuery, Sink};
-use crate::report::{State, Status};
+use crate::report::{Sent, State, Status};
 use crate::service::{Kind, Service};
 
 /// See the module.
@@ -94,6 +96,11 @@ impl Manager for Systemd {
             });
         }
         Ok(states)
+    }
+
+    fn stops(&mut self, units: &[Service], since: jiff::Timestamp) -> BTreeMap<String, Vec<Sent>> {
+        let ids: Vec<String> = units.iter().map(Service::id).collect();
+        crate::host::events::read::stops(&self.target.layout, &ids, since)
     }
 
     fn status(&mut self, units: &[Service], detail: Detail) -> Result<Vec<Status>> {
