@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use crate::backend::windows::config::service_at;
 use crate::backend::{BackendKind, Deadline, Manager, Progress};
 use crate::error::{Error, Result};
 use crate::goal::{FileGoal, Goal, Now};
@@ -35,8 +36,8 @@ pub type Effects = BTreeMap<String, Effect>;
 /// What is there now of all that a goal names.
 pub fn look(edge: &mut Edge<'_>, goal: &Goal) -> Result<Now> {
     let mut now = Now::default();
-    for path in goal.files.keys() {
-        now.files.insert(path.clone(), Kept::of(&files::look(&edge.layout.on_disk(path))?));
+    for (path, file) in &goal.files {
+        now.files.insert(path.clone(), there(edge, path, file.body.as_ref())?);
     }
     let units: Vec<Service> = goal.units.iter().map(|unit| unit.service.clone()).collect();
     now.units = edge.manager.observe(&units)?.into_iter().map(|unit| (unit.unit.clone(), unit)).collect();
@@ -44,6 +45,18 @@ pub fn look(edge: &mut Edge<'_>, goal: &Goal) -> Result<Now> {
         now.linger = edge.manager.lingers()?;
     }
     Ok(now)
+}
+
+/// What is at an artifact's path, in the words of what is wanted there.
+pub(crate) fn there(edge: &mut Edge<'_>, path: &Path, wanted: Option<&Kept>) -> Result<Option<Kept>> {
+    if service_at(path).is_none() {
+        return Ok(Kept::of(&files::look(&edge.layout.on_disk(path))?));
+    }
+    let wanted = match wanted {
+        Some(Kept::Scm(config)) => Some(config.as_ref()),
+        _ => None,
+    };
+    Ok(edge.manager.entry(path, wanted)?.map(|config| Kept::Scm(Box::new(config))))
 }
 
 /// What a command writes into the journal.
@@ -185,7 +198,8 @@ pub fn recover(edge: &mut Edge<'_>, leftover: &journal::Leftover) -> Result<Stri
         ));
     }
     // What a write that was cut short left beside its file.
-    let folders: BTreeSet<&Path> = header.end.files.keys().filter_map(|path| path.parent()).collect();
+    let files = header.end.files.keys().filter(|path| service_at(path).is_none());
+    let folders: BTreeSet<&Path> = files.filter_map(|path| path.parent()).collect();
     for folder in folders {
         files::sweep(&edge.layout.on_disk(folder))?;
     }
@@ -237,6 +251,14 @@ fn one(edge: &mut Edge<'_>, goal: &Goal, step: &Step, batch: &mut Batch, effects
                 batch.replace(&on_disk(path), content, *mode, Some((*uid, *gid)))
             }
             Some(FileGoal { body: Some(Kept::Link { target }), .. }) => batch.replace_link(&on_disk(path), target),
+            Some(FileGoal { body: Some(Kept::Scm(config)), .. }) => {
+                edge.notes.extend(edge.manager.put_entry(path, Some(config))?);
+                Ok(())
+            }
+            Some(FileGoal { body: None, .. }) if service_at(path).is_some() => {
+                edge.notes.extend(edge.manager.put_entry(path, None)?);
+                Ok(())
+            }
             Some(FileGoal { body: None, .. }) => batch.remove(&on_disk(path)).map(drop),
             None => Err(Error::failed(format!("the plan has no goal for `{}`", path.display()))),
         },

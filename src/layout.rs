@@ -44,6 +44,9 @@ pub struct Layout {
     /// The user's configuration folder (`~/.config`); unit files of user scope lie below it. In system scope
     /// `/etc`.
     pub config: PathBuf,
+    /// The copies of daemonctl that services run: beside the state, or where programs belong that only administrators may
+    /// change.
+    pub binaries: PathBuf,
 }
 
 impl Layout {
@@ -57,6 +60,7 @@ impl Layout {
             runtime: "/run/daemonctl".into(),
             logs: "/var/log/daemonctl".into(),
             config: "/etc".into(),
+            binaries: "/var/lib/daemonctl/bin".into(),
         }
     }
 
@@ -94,7 +98,11 @@ impl Layout {
             ],
         };
         let [state, runtime, logs, config] = paths.map(PathBuf::from);
-        Self { scope, root: None, state, runtime, logs, config }
+        let binaries = match (os, scope) {
+            ("windows", Scope::System) => r"C:\Program Files\daemonctl".into(),
+            _ => below(&state, "bin"),
+        };
+        Self { scope, root: None, state, runtime, logs, config, binaries }
     }
 
     /// The same folders below `root`.
@@ -109,67 +117,94 @@ impl Layout {
     pub fn on_disk(&self, path: &Path) -> PathBuf {
         match &self.root {
             None => path.to_owned(),
-            Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+            Some(root) => root.join(without_root(path)),
         }
     }
 
     /// The folder of receipts, one JSON file a service.
     #[must_use]
     pub fn receipts(&self) -> PathBuf {
-        self.state.join("receipts")
+        below(&self.state, "receipts")
     }
 
     /// The receipt of a service.
     #[must_use]
     pub fn receipt(&self, service: &str) -> PathBuf {
-        self.receipts().join(format!("{service}.json"))
+        below(&self.receipts(), &format!("{service}.json"))
     }
 
     /// What a mutating command that was cut short left behind.
     #[must_use]
     pub fn journal(&self) -> PathBuf {
-        self.state.join("journal.jsonl")
+        below(&self.state, "journal.jsonl")
     }
 
     /// The lock of the scope. It lies beside the state, so that `--root` images have one too.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
-        self.state.join("lock")
+        below(&self.state, "lock")
     }
 
     /// The folder of specs: resolved services for the host, one JSON file a unit.
     #[must_use]
     pub fn specs(&self) -> PathBuf {
-        self.state.join("specs")
+        below(&self.state, "specs")
     }
 
     /// The spec of a unit (`web`, `web@blue`).
     #[must_use]
     pub fn spec(&self, unit: &str) -> PathBuf {
-        self.specs().join(format!("{unit}.json"))
+        below(&self.specs(), &format!("{unit}.json"))
     }
 
     /// The folder of 0600 files that hold secrets.
     #[must_use]
     pub fn secrets(&self) -> PathBuf {
-        self.state.join("secrets")
+        below(&self.state, "secrets")
     }
 
     /// The folder of the host's own binaries, each named by version and content.
     #[must_use]
     pub fn host_binaries(&self) -> PathBuf {
-        self.state.join("bin")
+        self.binaries.clone()
     }
 
     /// The folder of the journals of events.
     #[must_use]
     pub fn events(&self) -> PathBuf {
-        self.state.join("events")
+        below(&self.state, "events")
     }
 
     /// The folder of a unit's captured output.
     #[must_use]
     pub fn logs_of(&self, unit: &str) -> PathBuf {
-        self.logs.join(unit)
+        below(&self.logs, unit)
     }
+}
+
+/// `name` in a folder of the target machine, which need not be of this machine's sort.
+#[must_use]
+pub fn below(folder: &Path, name: &str) -> PathBuf {
+    match folder.to_str() {
+        Some(text) if cfg!(not(windows)) && is_windows(text) => PathBuf::from(format!("{text}\\{name}")),
+        _ => folder.join(name),
+    }
+}
+
+/// A path below another folder: a drive or a share is a folder there.
+#[must_use]
+pub fn without_root(path: &Path) -> PathBuf {
+    match path.to_str() {
+        Some(text) if is_windows(text) => {
+            text.replacen(':', "", 1).split('\\').filter(|part| !part.is_empty()).collect()
+        }
+        _ => path.strip_prefix("/").unwrap_or(path).to_owned(),
+    }
+}
+
+/// Whether a path is one of Windows: it begins with a drive or a share.
+#[must_use]
+pub fn is_windows(path: &str) -> bool {
+    let drive = matches!(path.as_bytes(), [letter, b':', b'\\', ..] if letter.is_ascii_alphabetic());
+    drive || path.starts_with(r"\\")
 }

@@ -115,7 +115,12 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
         .iter()
         .filter(|(path, wanted)| now.files.get(*path).and_then(Option::as_ref) != wanted.body.as_ref())
         .collect();
-    let touched: BTreeSet<&str> = changed.iter().filter_map(|(_, file)| file.unit.as_deref()).collect();
+    let counts = |path: &PathBuf, file: &crate::goal::FileGoal| match (now.files.get(path), &file.body) {
+        (Some(Some(there)), Some(wanted)) => wanted.restarts_from(there),
+        _ => true,
+    };
+    let touched: BTreeSet<&str> =
+        changed.iter().filter(|(path, file)| counts(path, file)).filter_map(|(_, file)| file.unit.as_deref()).collect();
     let mut redefined: BTreeSet<&str> =
         changed.iter().filter(|(_, file)| file.definition).filter_map(|(_, file)| file.unit.as_deref()).collect();
 
@@ -227,6 +232,7 @@ fn shown(kept: Option<&Kept>) -> String {
     match kept {
         None => String::new(),
         Some(Kept::Link { target }) => format!("link to {}\n", target.display()),
+        Some(Kept::Scm(config)) => config.to_string(),
         Some(Kept::File { mode, content, .. }) if mode & 0o004 == 0 => {
             format!("(mode {mode:04o}: not shown; sha256 {})\n", crate::receipt::sha256(content))
         }

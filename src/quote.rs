@@ -5,3 +5,4 @@
 //! functions beside it, which backends ask before they render.
 
 pub mod systemd;
+pub mod windows;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::backend::windows::config::ScmConfig;
 use crate::backend::{Artifact, BackendKind, Body, Hosting};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Scope};
@@ -93,6 +94,8 @@ pub enum Fingerprint {
         /// Where it points.
         target: PathBuf,
     },
+    /// What the service control manager keeps of a service.
+    Scm(Box<ScmConfig>),
 }
 
 impl Fingerprint {
@@ -103,6 +106,7 @@ impl Fingerprint {
             Body::File { content, mode, .. } => Self::File { sha256: sha256(content), mode: *mode },
             Body::Secrets { .. } => Self::Secrets { mode: 0o600 },
             Body::Link { target } => Self::Link { target: target.clone() },
+            Body::Scm(config) => Self::Scm(config.clone()),
         }
     }
 
@@ -141,6 +145,8 @@ pub enum Kept {
         /// Where it pointed.
         target: PathBuf,
     },
+    /// What the service control manager kept of a service.
+    Scm(Box<ScmConfig>),
 }
 
 impl Kept {
@@ -153,6 +159,15 @@ impl Kept {
             }
             Found::Link { target } => Some(Self::Link { target: target.clone() }),
             Found::Absent | Found::Folder | Found::Other => None,
+        }
+    }
+
+    /// Whether a service that runs with what stood there `before` must be started again for this to count.
+    #[must_use]
+    pub fn restarts_from(&self, before: &Self) -> bool {
+        match (self, before) {
+            (Self::Scm(new), Self::Scm(old)) => new.restarts_from(old),
+            _ => self != before,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::backend::{BackendKind, Detail};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layout::{Layout, Scope};
-use crate::receipt::{self, Receipt};
+use crate::receipt::{self, Fingerprint, Receipt};
 use crate::report::{Drift, State, Status};
 use crate::service::Service;
 use crate::session::{Selection, Session, in_order};
@@ -95,7 +95,8 @@ fn look_at(
         (ask(session, &selected, Detail::Table), Vec::new())
     };
     let mut services = asked?;
-    for (status, drifted) in services.iter_mut().zip(drifted) {
+    for ((status, mut drifted), (unit, receipt)) in services.iter_mut().zip(drifted).zip(&selected) {
+        drifted.entries(session, unit, receipt)?;
         status.drift = Some(drifted.what);
         status.drift_files = drifted.files;
         status.notes.extend(drifted.notes);
@@ -243,6 +244,35 @@ struct Drifted {
     notes: Vec<String>,
 }
 
+impl Drifted {
+    /// Adds what the manager says of artifacts that are no files.
+    fn entries(&mut self, session: &mut Session, unit: &Service, receipt: &Receipt) -> Result<()> {
+        let id = unit.id();
+        for installed in receipt.artifacts.iter().filter(|installed| installed.unit.as_ref() == Some(&id)) {
+            let Fingerprint::Scm(config) = &installed.what else { continue };
+            let path = installed.path.display().to_string();
+            match session.manager(receipt.backend)?.entry(&installed.path, Some(config)) {
+                Ok(None) => {
+                    self.what = Drift::Missing;
+                    self.files.insert(0, path);
+                }
+                Ok(Some(there)) if there != **config => {
+                    if self.what != Drift::Missing {
+                        self.what = Drift::Artifact;
+                    }
+                    self.files.push(path);
+                    for (field, wanted, there) in config.differences(&there) {
+                        self.notes.push(format!("{field}: installed was `{wanted}`, there is `{there}`"));
+                    }
+                }
+                Ok(Some(_)) => {}
+                Err(error) => self.notes.push(format!("drift is not fully known: {error}")),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Files<'_> {
     /// A file that is gone weighs more than one that was changed, and that more than a changed manifest.
     fn drift(&mut self, unit: &Service, receipt: &Receipt) -> Drifted {
@@ -252,6 +282,10 @@ impl Files<'_> {
         let (mut changed, mut gone, mut notes) = (Vec::new(), Vec::new(), Vec::new());
         for installed in &receipt.artifacts {
             if installed.unit.as_ref().is_some_and(|unit| others.contains(unit)) {
+                continue;
+            }
+            if matches!(installed.what, Fingerprint::Scm(_)) {
+                // The manager tells.
                 continue;
             }
             match files::look(&self.layout.on_disk(&installed.path)) {

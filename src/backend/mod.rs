@@ -9,7 +9,7 @@ pub mod offline;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -17,13 +17,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::key::Key;
-use crate::layout::{Layout, Scope};
+use crate::layout::{Layout, Scope, below};
 use crate::logs::LogQuery;
 use crate::report::{Effect, Sent, State, Status, Wanted};
 use crate::service::{Secret, Service};
 
 pub mod embedded;
 pub mod systemd;
+pub mod windows;
 
 /// The service managers that daemonctl knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -108,7 +109,8 @@ impl Target {
             | BackendKind::Embedded => "linux",
         };
         let layout = Layout::elsewhere(os, scope);
-        let host_binary = layout.host_binaries().join("daemonctl");
+        let program = if os == "windows" { "daemonctl.exe" } else { "daemonctl" };
+        let host_binary = below(&layout.host_binaries(), program);
         Self { backend, os, scope, version: None, layout, local: false, host_binary }
     }
 }
@@ -142,7 +144,8 @@ pub enum Hosting {
 /// A native thing that a backend renders.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// Absolute, on the target machine (without `--root`).
+    /// Absolute, on the target machine (without `--root`); for what is no file, a place in the registry
+    /// ([`windows::config::SERVICES`]).
     pub path: PathBuf,
     /// What it is.
     pub body: Body,
@@ -172,6 +175,8 @@ pub enum Body {
         /// How they are written down.
         format: SecretFormat,
     },
+    /// What the service control manager of Windows keeps of a service.
+    Scm(Box<windows::config::ScmConfig>),
     /// A symbolic link (an enabled unit).
     Link {
         /// What it points to.
@@ -220,6 +225,7 @@ impl Body {
         match self {
             Self::File { content, .. } => content.len(),
             Self::Secrets { .. } | Self::Link { .. } => 0,
+            Self::Scm(_) => 1024,
         }
     }
 
@@ -273,7 +279,7 @@ pub trait Backend: Sync {
 }
 
 /// Every backend, in the order in which detection asks.
-pub static ALL: &[&dyn Backend] = &[&systemd::Systemd, &embedded::Embedded];
+pub static ALL: &[&dyn Backend] = &[&systemd::Systemd, &windows::Windows, &embedded::Embedded];
 
 /// The backend of a kind. None: not built yet.
 #[must_use]
@@ -378,6 +384,25 @@ pub trait Manager {
     /// The status of each unit, in their order. Fields that are the same on every backend (drift, manifest,
     /// processes, ports, cpu, memory) are filled in by the caller.
     fn status(&mut self, units: &[Service], detail: Detail) -> Result<Vec<Status>>;
+
+    /// What the manager's own data base holds at an artifact's path that is no file's, told as far as it matters to
+    /// what is `wanted` there: what means the same is told in the same words. None: nothing is there. Only a manager
+    /// whose backend renders such artifacts is asked.
+    fn entry(
+        &mut self,
+        path: &Path,
+        wanted: Option<&windows::config::ScmConfig>,
+    ) -> Result<Option<windows::config::ScmConfig>> {
+        let _ = wanted;
+        Err(Error::failed(format!("`{}` is no artifact of this manager", path.display())))
+    }
+
+    /// Puts it there: changes what differs, or makes it; None: takes away what is there. Returns what the operator
+    /// should know of it.
+    fn put_entry(&mut self, path: &Path, wanted: Option<&windows::config::ScmConfig>) -> Result<Vec<String>> {
+        let _ = wanted;
+        Err(Error::failed(format!("`{}` is no artifact of this manager", path.display())))
+    }
 
     /// Makes changed definitions effective. `changed`: units whose files were written or removed; a backend
     /// that finds new definitions by itself does nothing where none of them was loaded before.

@@ -13,21 +13,30 @@ use crate::system::{files, machine};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The resolved service, as install wrote it
-    #[arg(long, value_name = "FILE")]
-    spec: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "service")]
+    spec: Option<PathBuf>,
+    /// The service's name, where its spec lies where install puts it
+    #[arg(long, value_name = "NAME", conflicts_with = "spec")]
+    service: Option<String>,
 }
 
 /// Runs the service until it is stopped or has given up.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
-    let bytes = files::read(&args.spec)?.ok_or_else(|| {
-        Error::new(Exit::NotInstalled, format!("there is no spec `{}`", args.spec.display()))
+    let scope = context.globals.scope().unwrap_or_else(machine::default_scope);
+    let layout = machine::layout(scope, None)?;
+    let spec = match (&args.spec, &args.service) {
+        (Some(spec), _) => spec.clone(),
+        (None, Some(name)) => layout.spec(name),
+        (None, None) => return Err(Error::new(Exit::Usage, "neither `--spec` nor `--service` is given")),
+    };
+    let bytes = files::read(&spec)?.ok_or_else(|| {
+        Error::new(Exit::NotInstalled, format!("there is no spec `{}`", spec.display()))
             .hint("install the manifest again: `daemonctl install MANIFEST`")
     })?;
     let service: Service = serde_json::from_slice(&bytes).map_err(|error| {
-        Error::failed(format!("the spec `{}` cannot be read: {error}", args.spec.display()))
+        Error::failed(format!("the spec `{}` cannot be read: {error}", spec.display()))
             .hint("another version of daemonctl wrote it; install the manifest again")
     })?;
-    let scope = context.globals.scope().unwrap_or_else(machine::default_scope);
-    let exit = crate::host::run_one(service, &machine::layout(scope, None)?)?;
+    let exit = crate::host::run_one(service, &layout)?;
     Ok(Report::done(views::said(String::new(), serde_json::json!({ "exit": exit }))).with_exit(exit))
 }

@@ -8,11 +8,12 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{Context, views};
+use crate::backend::windows::config::ScmConfig;
 use crate::backend::{Artifact, BackendKind, Body, Target};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::facts::{Facts, Foreign};
-use crate::layout::Scope;
+use crate::layout::{Scope, without_root};
 use crate::report::Report;
 use crate::session::backend;
 use crate::{prepare, system};
@@ -49,12 +50,14 @@ struct RenderedFile {
     unit: Option<String>,
     /// Its mode in octal digits; null for a link.
     mode: Option<String>,
-    /// What is in it; null for a link and for secrets.
+    /// What is in it; null for what has other fields.
     content: Option<String>,
     /// Where a link leads.
     link: Option<String>,
     /// The names of the secrets in it, whose values only install reads.
     secrets: Option<Vec<String>>,
+    /// What the service control manager of Windows keeps.
+    scm: Option<Box<ScmConfig>>,
 }
 
 /// The target that `--target`, or else this machine, means, with the window on it.
@@ -86,13 +89,18 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     if let Some(folder) = &args.output {
         let folder = &system::absolute(folder)?;
         for artifact in &artifacts {
-            let path = folder.join(artifact.path.strip_prefix("/").unwrap_or(&artifact.path));
+            let path = folder.join(place(artifact));
             if let Some(parent) = path.parent() {
                 system::files::make_folders(parent, 0o755)?;
             }
             match &artifact.body {
                 Body::File { content, mode, .. } => system::files::replace(&path, content, *mode, None)?,
                 Body::Link { target } => system::files::replace_link(&path, target)?,
+                Body::Scm(config) => {
+                    let mut content = serde_json::to_vec_pretty(config).unwrap_or_default();
+                    content.push(b'\n');
+                    system::files::replace(&path, &content, 0o644, None)?;
+                }
                 // Their values are read where the service is installed, never here.
                 Body::Secrets { .. } => {}
             }
@@ -121,8 +129,22 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     Ok(Report::done(views::said(text, json)))
 }
 
+/// An artifact's place below the folder that it is written to.
+fn place(artifact: &Artifact) -> PathBuf {
+    let path = artifact.path.to_string_lossy();
+    match &artifact.body {
+        Body::Scm(_) => format!("{}.json", path.replace('\\', "/")).into(),
+        _ => without_root(&artifact.path),
+    }
+}
+
 fn as_json(artifact: &Artifact) -> RenderedFile {
+    let mut scm = None;
     let (mode, content, link, secrets) = match &artifact.body {
+        Body::Scm(config) => {
+            scm = Some(config.clone());
+            (None, None, None, None)
+        }
         Body::File { content, mode, .. } => {
             (Some(*mode), Some(String::from_utf8_lossy(content).into_owned()), None, None)
         }
@@ -136,6 +158,7 @@ fn as_json(artifact: &Artifact) -> RenderedFile {
         content,
         link,
         secrets,
+        scm,
     }
 }
 
@@ -152,6 +175,9 @@ fn as_text(artifact: &Artifact, text: &mut String) {
         Body::Secrets { entries, .. } => {
             let names: Vec<_> = entries.keys().map(String::as_str).collect();
             let _ = writeln!(text, " (mode 0600; install writes it from: {})", names.join(", "));
+        }
+        Body::Scm(config) => {
+            let _ = write!(text, "\n{config}");
         }
         Body::File { content, mode, .. } => {
             if *mode != 0o644 {

@@ -61,6 +61,7 @@ mod tests {
             runtime: folder.path().join("run"),
             logs: folder.path().join("logs"),
             config: folder.path().join("config"),
+            binaries: folder.path().join("bin"),
         };
         assert_eq!(kept(&layout, "web", "b1"), None);
         keep(&layout, "web", Wanted::Down, "b1").expect("kept");

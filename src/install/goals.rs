@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::{Options, Prepared};
+use crate::backend::windows::config::service_at;
 use crate::backend::{Artifact, Body, Target, UnitState};
 use crate::error::Result;
 use crate::goal::{FileGoal, Goal, Now, RestartIf, Run, UnitGoal};
@@ -19,6 +20,7 @@ pub(crate) fn file_goal(artifact: &Artifact) -> Result<FileGoal> {
         Body::File { content, mode, .. } => own(content.clone(), *mode),
         Body::Secrets { entries, format } => own(format.content(&secrets::values(entries)?)?, 0o600),
         Body::Link { target } => Kept::Link { target: target.clone() },
+        Body::Scm(config) => Kept::Scm(config.clone()),
     };
     let definition = matches!(artifact.body, Body::File { definition: true, .. });
     Ok(FileGoal { body: Some(body), unit: artifact.unit.clone(), definition })
@@ -50,12 +52,14 @@ pub(super) fn retire(receipt: &Receipt, goal: &mut Goal) {
         };
         goal.files.insert(installed.path.clone(), file);
     }
+    // A service that was adopted comes back as it was, with the start that it had.
+    let comes_back = receipt.artifacts.iter().any(|installed| matches!(installed.replaced, Some(Kept::Scm(_))));
     for service in receipt.service.units() {
         goal.units.push(UnitGoal {
             service,
             present: false,
             run: Run::Down,
-            enabled: Some(false),
+            enabled: (!comes_back).then_some(false),
             restart: RestartIf::FilesChange,
         });
     }
@@ -87,7 +91,7 @@ pub(super) fn retire_leftovers(receipt: &Receipt, goal: &mut Goal) {
 pub(crate) fn missing_folders(layout: &Layout, goal: &Goal, target: &Target) -> Result<Vec<(PathBuf, u32)>> {
     let mut missing: BTreeMap<PathBuf, u32> = BTreeMap::new();
     for (path, file) in &goal.files {
-        if file.body.is_none() {
+        if file.body.is_none() || service_at(path).is_some() {
             continue;
         }
         // What lies below daemonctl's own state is private or not by the file; secrets have a folder of their own.

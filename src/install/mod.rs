@@ -179,7 +179,7 @@ fn render(
     old: Option<&Receipt>,
 ) -> Result<(Vec<Artifact>, Option<PathBuf>)> {
     let rendered = backend.render(service, hosting, &prepared.target)?;
-    if hosting != Hosting::Hosted || backend.always_hosts() {
+    if hosting != Hosting::Hosted || backend.kind() == BackendKind::Embedded {
         return Ok((rendered, None));
     }
     let earlier = old.and_then(|old| Some((old, old.host_binary.clone()?)));

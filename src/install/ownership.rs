@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{Options, Prepared};
 use crate::apply::Edge;
 use crate::backend::Backend;
+use crate::backend::windows::config::service_at;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::goal::{Goal, Now};
@@ -141,6 +142,7 @@ pub(super) fn adopt(
                 adopted.insert(path.clone(), there.clone());
             }
             Some(_) => conflicts.push(format!("`{}` exists and was not made by daemonctl", path.display())),
+            None if service_at(path).is_some() => {}
             None => match system::files::look(&edge.layout.on_disk(path))? {
                 Found::Absent | Found::File { .. } | Found::Link { .. } => {}
                 Found::Folder | Found::Other => {

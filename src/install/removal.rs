@@ -7,14 +7,14 @@ use std::time::Duration;
 use super::goals::{absent, before, retire};
 use super::ownership::Owned;
 use super::{Planned, effects};
-use crate::apply::{self, Effects, Intent};
+use crate::apply::{self, Edge, Effects, Intent};
 use crate::backend::{BackendKind, Deadline, Progress};
 use crate::error::Result;
 use crate::goal::Goal;
 use crate::journal::Direction;
 use crate::manifest;
 use crate::plan;
-use crate::receipt::Receipt;
+use crate::receipt::{Fingerprint, Installed, Receipt};
 use crate::session::Session;
 use crate::system::{self, files::Found, host_binary};
 
@@ -41,8 +41,7 @@ pub fn plan_removal(
     let mut notes = Vec::new();
     for receipt in receipts {
         for installed in &receipt.artifacts {
-            let found = system::files::look(&edge.layout.on_disk(&installed.path))?;
-            if !matches!(found, Found::Absent) && !installed.what.matches(&found) {
+            if !is_as_installed(&mut edge, installed)? {
                 notes.push(format!(
                     "`{}` had been changed since it was installed; it is removed all the same",
                     installed.path.display()
@@ -55,6 +54,15 @@ pub fn plan_removal(
     let steps = plan::converge(&now, &goal);
     let units = effects(&goal, &owned, &steps);
     Ok(Planned { backend: kind, goal, before, now, steps, units, artifacts: Vec::new(), notes })
+}
+
+/// Whether an artifact is what install put there, or gone.
+fn is_as_installed(edge: &mut Edge<'_>, installed: &Installed) -> Result<bool> {
+    if let Fingerprint::Scm(config) = &installed.what {
+        return Ok(edge.manager.entry(&installed.path, Some(config))?.is_none_or(|there| there == **config));
+    }
+    let found = system::files::look(&edge.layout.on_disk(&installed.path))?;
+    Ok(matches!(found, Found::Absent) || installed.what.matches(&found))
 }
 
 /// Applies the plan of a removal, under the scope's lock, which the caller holds. A removal that is killed is

@@ -42,10 +42,15 @@ impl<'s> Decoder<'s> {
 
     /// Reads the value of `key`.
     pub(crate) fn field<T: Value>(&mut self, name: &'static str, key: Span, raw: &Raw<'_>) -> Option<Field<T>> {
+        self.under(name, |cx| T::decode(raw, cx)).map(|value| Field { value, key, at: raw.span().into() })
+    }
+
+    /// Reads something in the name of this key.
+    pub(crate) fn under<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> T) -> T {
         let outer = std::mem::replace(&mut self.key, name);
-        let value = T::decode(raw, self);
+        let value = read(self);
         self.key = outer;
-        value.map(|value| Field { value, key, at: raw.span().into() })
+        value
     }
 
     /// The value is of another type. Gives None, for `return`.

@@ -56,6 +56,7 @@ mod tests;
 mod text;
 mod units;
 mod watch;
+mod windows;
 
 pub use build::ResolveDirs;
 pub use calendar::parse_calendar;

@@ -23,6 +23,7 @@ use super::security::SecurityTable;
 use super::stop::StopTable;
 use super::text::{Line, List, Named, PathText, Set, Text, integer, no_duplicates};
 use super::watch::WatchTable;
+use super::windows::Windows;
 use crate::backend::BackendKind;
 use crate::service::{HostMode, Kind, Start};
 
@@ -96,7 +97,7 @@ table! {
         /// Raw keys of the property list.
         launchd: Nested,
         /// Settings of the Service Control Manager.
-        windows: Flat,
+        windows: Windows,
         /// Variables of the OpenRC script.
         openrc: Flat,
         /// Settings of the init script.

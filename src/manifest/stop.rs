@@ -17,7 +17,7 @@ table! {
     StopTable "stop" "[service.NAME.stop]" {
         /// Run first; the signal follows when it still runs after it.
         command: Argv = StopCommand,
-        /// A signal such as TERM; on Windows ctrl-c, ctrl-break or close. TERM unless given, on Windows ctrl-break.
+        /// A signal such as TERM; on Windows ctrl-c, ctrl-break or close. TERM unless given, on Windows ctrl-c.
         signal: StopSignal = StopSignal,
         /// Then it is killed; 30s unless given.
         timeout: SomeTime = StopTimeout,
@@ -76,7 +76,7 @@ fn signal(name: &str) -> Option<Signal> {
 
 /// How the service is stopped.
 pub(crate) fn build(layers: Option<Layers<'_, StopTable>>, cx: &mut Build<'_>) -> Stop {
-    let polite = if cx.windows { StopSignal::CtrlBreak } else { StopSignal::Signal(Signal::Term) };
+    let polite = if cx.windows { StopSignal::CtrlC } else { StopSignal::Signal(Signal::Term) };
     let mut stop = Stop { command: None, signal: polite, timeout: TIMEOUT, kill: KillScope::Tree };
     let Some(layers) = layers else { return stop };
     stop.command = layers.get(|table| &table.command).map(|command| cx.argv(&command.value));

@@ -31,6 +31,7 @@ fn it_reaps_orphans_and_stops_in_order_and_exits_with_zero() {
         runtime: at("run/daemonctl"),
         logs: at("state/daemonctl/logs"),
         config: at("config/daemonctl"),
+        binaries: at("state/daemonctl/bin"),
     };
     let order = at("order").display().to_string();
     let script = "trap 'echo $0 >> \"$1\"; exit 0' TERM\n\

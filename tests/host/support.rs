@@ -27,6 +27,7 @@ pub(crate) fn layout(folder: &Path) -> Layout {
         runtime: folder.join("run"),
         logs: folder.join("logs"),
         config: folder.join("config"),
+        binaries: folder.join("state/bin"),
     }
 }
 

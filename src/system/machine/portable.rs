@@ -61,6 +61,7 @@ fn elevated() -> bool {
 
 pub(super) fn system_layout() -> Layout {
     let data = std::env::var_os("ProgramData").map_or_else(|| r"C:\ProgramData".into(), PathBuf::from);
+    let programs = std::env::var_os("ProgramFiles").map_or_else(|| r"C:\Program Files".into(), PathBuf::from);
     let own = data.join("daemonctl");
     Layout {
         scope: Scope::System,
@@ -68,6 +69,7 @@ pub(super) fn system_layout() -> Layout {
         runtime: own.join("run"),
         logs: own.join("logs"),
         config: data,
+        binaries: programs.join("daemonctl"),
         state: own,
     }
 }
@@ -80,6 +82,7 @@ pub(super) fn user_layout(base: &BaseDirs, own: &ProjectDirs) -> Layout {
         runtime: state.join("run"),
         logs: state.join("logs"),
         config: base.config_dir().to_owned(),
+        binaries: state.join("bin"),
         state,
     }
 }

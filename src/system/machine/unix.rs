@@ -62,6 +62,7 @@ pub(super) fn system_layout() -> Layout {
         runtime: "/var/run/daemonctl".into(),
         logs: "/Library/Logs/daemonctl".into(),
         config: "/Library".into(),
+        binaries: "/Library/Application Support/daemonctl/bin".into(),
     }
 }
 
@@ -75,6 +76,7 @@ pub(super) fn user_layout(base: &BaseDirs, own: &ProjectDirs) -> Layout {
         runtime: user_runtime(base),
         logs: if mac { library.join("Logs/daemonctl") } else { state.join("logs") },
         config: if mac { library } else { base.config_dir().to_owned() },
+        binaries: state.join("bin"),
         state,
     }
 }
