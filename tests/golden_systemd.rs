@@ -73,6 +73,7 @@ fn render(case: &Path) -> BTreeMap<PathBuf, String> {
                 Body::File { content, .. } => String::from_utf8(content).unwrap(),
                 Body::Link { target } => format!("-> {}\n", target.display()),
                 Body::Secrets { entries, format } => format!("{format:?} {entries:#?}\n"),
+                Body::Scm(config) => config.to_string(),
             };
             // Windows, where the tests are checked out as well, has no colon in names.
             let path = artifact.path.to_string_lossy().replace(':', "%3A");
