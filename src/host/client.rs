@@ -1,13 +1,12 @@
 //! Talking to a supervisor, and starting one where none runs. Blocking: for the command line.
 
-use std::io::{BufRead, BufReader, Write};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::control::{self, Answer, Ask, Request};
 use super::entry::READY;
+use super::sys::{self, Caller};
 use crate::error::{Error, IoContext, Result};
 use crate::layout::{Layout, Scope};
 use crate::system::{files, machine};
@@ -18,21 +17,21 @@ const START: Duration = Duration::from_secs(30);
 /// A connection for one request.
 #[derive(Debug)]
 pub struct Client {
-    stream: UnixStream,
+    caller: Caller,
 }
 
 /// Whether a supervisor listens.
 #[must_use]
 pub fn is_running(layout: &Layout) -> bool {
-    UnixStream::connect(control::socket(layout)).is_ok()
+    Caller::connect(&control::socket(layout)).is_ok()
 }
 
 /// Connects to the supervisor of the scope; None: none runs.
 pub fn connect(layout: &Layout) -> Result<Option<Client>> {
     use std::io::ErrorKind;
     let path = control::socket(layout);
-    match UnixStream::connect(&path) {
-        Ok(stream) => Ok(Some(Client { stream })),
+    match Caller::connect(&path) {
+        Ok(caller) => Ok(Some(Client { caller })),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
         Err(error) => Err(error).doing(format_args!("talk to the supervisor at `{}`", path.display())),
     }
@@ -114,16 +113,7 @@ pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
     machine::make_runtime_folder(layout)?;
     files::make_folders(&layout.logs, 0o750)?;
     let log = layout.logs.join("supervisor.log");
-    let errors = {
-        use std::os::unix::fs::OpenOptionsExt;
-        std::fs::File::options()
-            .append(true)
-            .create(true)
-            .mode(0o640)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(&log)
-            .doing(format_args!("open `{}`", log.display()))?
-    };
+    let errors = sys::open_journal(&log, 0o640).doing(format_args!("open `{}`", log.display()))?;
     let scope = match layout.scope {
         Scope::System => "--system",
         Scope::User => "--user",
@@ -131,13 +121,19 @@ pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
     let mut command = Command::new(binary);
     command
         .args(["supervise", "--on-demand", scope])
-        .current_dir("/")
+        .current_dir(sys::neutral_folder())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(errors);
-    super::sys::in_own_session(&mut command);
+    sys::in_own_session(&mut command);
     let mut child = command.spawn().doing(format_args!("start the supervisor `{}`", binary.display()))?;
-    let said = child.stdout.take().map(|out| read_line(out, START)).transpose()?.flatten();
+    let said = child
+        .stdout
+        .take()
+        .map(|out| sys::first_line(out, START))
+        .transpose()
+        .doing("hear from the supervisor")?
+        .flatten();
     if said.as_deref() == Some(READY) {
         return Ok(());
     }
@@ -153,24 +149,6 @@ pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
     Err(error)
 }
 
-/// The first line of an output; None: it ended, or took too long.
-fn read_line(out: std::process::ChildStdout, timeout: Duration) -> Result<Option<String>> {
-    let fd: std::os::fd::OwnedFd = out.into();
-    let ready = {
-        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-        use std::os::fd::AsFd;
-        let mut polled = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
-        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
-        poll(&mut polled, timeout).map_err(std::io::Error::from).doing("wait for the supervisor")?
-    };
-    if ready == 0 {
-        return Ok(None);
-    }
-    let mut line = String::new();
-    BufReader::new(std::fs::File::from(fd)).read_line(&mut line).doing("hear from the supervisor")?;
-    Ok(Some(line.trim_end().to_owned()))
-}
-
 /// After ours ended without a word: is there another, which is just about to listen?
 fn wait_for_socket(layout: &Layout, child: &mut std::process::Child) -> bool {
     let _ = child.wait();
@@ -180,7 +158,7 @@ fn wait_for_socket(layout: &Layout, child: &mut std::process::Child) -> bool {
         if is_running(layout) {
             return true;
         }
-        if super::sys::hold_lock(&lock).is_ok_and(|held| held.is_some()) {
+        if sys::hold_lock(&lock).is_ok_and(|held| held.is_some()) {
             return false;
         }
         std::thread::sleep(Duration::from_millis(10));
@@ -194,23 +172,20 @@ impl Client {
         let request = Request { version: control::VERSION, ask };
         let mut line = serde_json::to_vec(&request).map_err(|error| Error::failed(format!("cannot ask: {error}")))?;
         line.push(b'\n');
-        self.stream.write_all(&line).doing("ask the supervisor")
+        self.caller.send(&line).doing("ask the supervisor")
     }
 
     /// Gives each line of the answer to `take` until it says so or the answer ends. `timeout` is called before each
     /// wait and says how long that may take; when it has passed, `take` gets None.
     pub fn answers(
-        self,
+        mut self,
         mut timeout: impl FnMut() -> Option<Duration>,
         mut take: impl FnMut(Option<Answer>) -> Result<bool>,
     ) -> Result<()> {
-        let stream = self.stream.try_clone().doing("listen to the supervisor")?;
-        let mut reader = BufReader::new(self.stream);
         let mut line = Vec::new();
         loop {
             let wait = timeout().map(|time| time.max(Duration::from_millis(1)));
-            stream.set_read_timeout(wait).doing("listen to the supervisor")?;
-            match reader.read_until(b'\n', &mut line) {
+            match self.caller.line(&mut line, wait) {
                 Ok(0) => {
                     return Err(Error::failed("the supervisor ended before it answered")
                         .hint("its services live on; run the command again, and another takes them over"));

@@ -1,7 +1,6 @@
 //! The ways into the host: a scope's supervisor, the shim of one service, and `daemonctl run`.
 
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -70,10 +69,10 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
         Ok(engine.run(ready).await?.again)
     })?;
     let Some((program, socket)) = again else { return Ok(Exit::Done) };
-    let error = sys::exec(&program, &held, socket.as_fd());
+    let error = sys::exec(&program, &held, &socket);
     // Better the old one than none.
     if let Ok(own) = std::env::current_exe() {
-        let _ = sys::exec(&own, &held, socket.as_fd());
+        let _ = sys::exec(&own, &held, &socket);
     }
     Err(error).doing(format_args!("become `{}`", program.display()))
 }
@@ -191,7 +190,8 @@ fn prepare(runtime: &Path) -> Result<()> {
     // Without it, orphans of services go to PID 1 and are still found by their session and their mark.
     let _ = sys::become_subreaper();
     // A file system that goes away with a login folder must not be held busy, nor hold us.
-    std::env::set_current_dir("/").doing("change to `/`")?;
+    let folder = sys::neutral_folder();
+    std::env::set_current_dir(&folder).doing(format_args!("change to `{}`", folder.display()))?;
     for folder in ["pipes", "notify"] {
         files::make_folders(&runtime.join(folder), 0o711)?;
     }

@@ -2,7 +2,7 @@
 //!
 //! `machine` decides, and is pure; the rest are its senses and its hands. `engine` is the loop, `logs` what services
 //! write, `watch` the files whose change means something, `schedule` when
-//! tasks run, `state` what others read of it, `control` and `client` how it is talked to, `sys` `cgroup` limits, what differs by operating
+//! tasks run, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
 //! system.
 //!
 //! Where things lie (see [`Layout`](crate::layout::Layout)): in the runtime folder the lock, the control socket, `state.json` and each unit's
@@ -10,8 +10,6 @@
 //! the supervisor). A supervisor that is killed leaves its services running; the next one finds them in `state.json`,
 //! and those it did not have the time to write down by the mark in their environment.
 
-#[cfg(unix)]
-pub mod cgroup;
 #[cfg(unix)]
 pub mod client;
 pub mod control;

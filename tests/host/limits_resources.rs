@@ -4,7 +4,7 @@
 use std::fs;
 
 use daemonctl::exit::Exit;
-use daemonctl::host::cgroup;
+use daemonctl::host::sys;
 use daemonctl::service::Limits;
 
 use super::support::*;
@@ -22,7 +22,7 @@ fn a_limited_service_has_a_group_of_its_own_or_does_not_start() {
     let mut web = service("web", sh(fork));
     web.limits = Limits { memory: Some(256 << 20), cpu: Some(0.5), tasks: Some(12), ..Limits::default() };
     supervisor.install(&web);
-    if let Err(error) = cgroup::possible(&web.limits) {
+    if let Err(error) = sys::limits_possible(&web.limits) {
         assert_eq!(error.exit(), Exit::Manifest);
         let trouble = supervisor.start_unit("web").expect_err("it must not run without its limits");
         assert!(trouble.message.contains("limits."), "{}", trouble.message);

@@ -7,11 +7,11 @@ use super::{logs, render, verbs};
 use crate::backend::{Artifact, Deadline, Detail, Manager, Progress, Target, UnitResult, UnitState};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::host::client;
 use crate::host::control::Ask;
 use crate::host::intent;
 use crate::host::state::{self, Record, StateFile};
 use crate::host::sys;
-use crate::host::{cgroup, client};
 use crate::logs::{LogQuery, Sink};
 use crate::report::{Sent, State, Status, Wanted};
 use crate::service::Service;
@@ -111,7 +111,8 @@ impl Manager for Embedded {
                     Error::failed(format!("`{}` would not be understood: {error}", artifact.path.display()))
                 })?;
                 // Only the machine can tell whether a supervisor may limit anything on it.
-                cgroup::possible(&service.limits).map_err(|error| error.context(format_args!("`{}`", service.id())))?;
+                sys::limits_possible(&service.limits)
+                    .map_err(|error| error.context(format_args!("`{}`", service.id())))?;
             }
         }
         Ok(())

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,6 +12,7 @@ use super::merge::merge;
 use crate::error::{IoContext, Result};
 use crate::host::logs::format::undress;
 use crate::host::logs::read;
+use crate::host::sys;
 use crate::layout::Layout;
 use crate::logs::{LogLine, LogQuery, Sink, Stream};
 use crate::service::{Archive, LogFile, LogFormat, Service};
@@ -51,6 +51,11 @@ fn sources(layout: &Layout, unit: &Service) -> Vec<Source> {
     }
 }
 
+/// Which file is at that path; 0: none.
+fn number_at(path: &Path) -> u64 {
+    File::open(path).and_then(|file| sys::file_number(&file)).unwrap_or(0)
+}
+
 impl Source {
     /// Every file, oldest first; the current one last, if it is there.
     fn files(&self) -> Vec<PathBuf> {
@@ -87,7 +92,7 @@ impl Source {
             if path == self.current {
                 // A half line is shown when its end has come, if anybody waits for that.
                 let read_to = if query.follow { whole } else { bytes.len() };
-                position = Position { inode: metadata.ino(), offset: read_to as u64 };
+                position = Position { inode: number_at(&path), offset: read_to as u64 };
             }
             let bytes = if query.follow && path == self.current { bytes.get(..whole) } else { Some(&bytes[..]) };
             let lines = self.matching(bytes.unwrap_or_default(), query);
@@ -191,22 +196,25 @@ struct Tail {
 
 impl Tail {
     fn new(source: Source, at: Position) -> Self {
-        let file =
-            File::open(&source.current).ok().filter(|file| file.metadata().is_ok_and(|there| there.ino() == at.inode));
+        let file = File::open(&source.current)
+            .ok()
+            .filter(|file| sys::file_number(file).is_ok_and(|number| number == at.inode));
         Self { source, at, file, partial: Vec::new() }
     }
 
     fn read(&mut self, query: &LogQuery) -> Result<Vec<LogLine>> {
         let mut lines = self.read_open(query)?;
-        let there = std::fs::metadata(&self.source.current).ok();
-        let moved = there.as_ref().is_some_and(|there| self.file.is_none() || there.ino() != self.at.inode);
-        let emptied = there.is_some_and(|there| there.ino() == self.at.inode && there.len() < self.at.offset);
+        let there = File::open(&self.source.current).ok();
+        let number = there.as_ref().and_then(|file| sys::file_number(file).ok());
+        let length = there.and_then(|file| file.metadata().ok()).map_or(0, |there| there.len());
+        let moved = number.is_some_and(|number| self.file.is_none() || number != self.at.inode);
+        let emptied = number == Some(self.at.inode) && length < self.at.offset;
         if moved || emptied {
             // What the old one got between our last read and its end.
             lines.extend(self.read_open(query)?);
             lines.extend(self.source.matching(&std::mem::take(&mut self.partial), query));
             self.file = File::open(&self.source.current).ok();
-            let inode = self.file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |there| there.ino());
+            let inode = self.file.as_ref().and_then(|file| sys::file_number(file).ok()).unwrap_or(0);
             self.at = Position { inode, offset: 0 };
             lines.extend(self.read_open(query)?);
         }

@@ -9,6 +9,7 @@ use super::serve::Server;
 use super::{Ending, Engine};
 use crate::error::{IoContext, Result};
 use crate::host::control::{Answer, Trouble};
+use crate::host::sys;
 
 /// Requests under way have so long to come to their end; then they are told to ask again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -29,11 +30,12 @@ impl Again {
 
 impl Engine {
     pub(super) fn become_another(&mut self, program: PathBuf, answer: mpsc::Sender<Answer>) {
-        let runs = program.is_absolute()
-            && program.is_file()
-            && nix::unistd::access(&program, nix::unistd::AccessFlags::X_OK).is_ok();
+        let runs = program.is_absolute() && program.is_file() && sys::may_execute(&program);
         let why = match self.ending {
             Some(ending) => Some(format!("the supervisor is ending ({ending:?})")),
+            None if !sys::SERVICES_OUTLIVE_HOST => {
+                Some("a supervisor cannot become another program on this operating system".to_owned())
+            }
             None if !runs => Some(format!("`{}` is no program", program.display())),
             None => None,
         };
@@ -47,11 +49,10 @@ impl Engine {
     }
 
     /// The last word of this program: who connects from now on is the next one's.
-    pub(super) async fn leave_to(&mut self, again: Again, server: &Server) -> Result<(PathBuf, std::os::fd::OwnedFd)> {
-        use std::os::fd::AsFd;
+    pub(super) async fn leave_to(&mut self, again: Again, server: &Server) -> Result<(PathBuf, sys::Socket)> {
         server.pause().await;
         self.dismiss_jobs();
-        let socket = server.listener.as_fd().try_clone_to_owned().doing("keep the control socket")?;
+        let socket = server.listener.hand_over().doing("keep the control socket")?;
         let _ = again.answer.try_send(Answer::Done);
         Ok((again.program, socket))
     }

@@ -10,8 +10,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::host::machine::Ended;
-use crate::host::sys::{self, Account, Launch, Output};
+use crate::host::sys::{self, Account, ChildEnd, Launch, Output};
 use crate::host::words;
+use crate::service::{Signal, StopSignal};
 
 /// The commands that run.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +26,7 @@ pub(super) struct Setting {
     pub(super) umask: Option<u32>,
     pub(super) account: Account,
     /// Where its output goes: into the service's log.
-    pub(super) output: Option<PathBuf>,
+    pub(super) output: Option<ChildEnd>,
 }
 
 /// Kills what nobody waits for.
@@ -37,7 +38,7 @@ struct Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if self.commands.0.borrow_mut().remove(&self.pid).is_some() {
-            let _ = sys::send_group(self.pid, Some(libc::SIGKILL));
+            sys::kill_command(self.pid);
         }
     }
 }
@@ -70,7 +71,7 @@ impl Commands {
         input: Option<&[u8]>,
     ) -> Result<(), String> {
         let program = argv.first().map_or("", String::as_str);
-        let open = |path: &PathBuf| sys::open_fifo_for_child(path).map_or(Output::Null, Output::File);
+        let open = |end: &ChildEnd| end.open().map_or(Output::Null, Output::File);
         let output = || setting.output.as_ref().map_or(Output::Inherit, open);
         let launch = Launch {
             argv,
@@ -78,10 +79,11 @@ impl Commands {
             dir: setting.dir.clone(),
             umask: setting.umask,
             account: &setting.account,
-            join: Vec::new(),
+            group: None,
             open_files: None,
-            nice: None,
-            stdin: input.and_then(|input| holding(input).ok()),
+            stop: StopSignal::Signal(Signal::Term),
+            priority: None,
+            stdin: input.and_then(|input| sys::holding(input).ok()),
             stdout: output(),
             stderr: output(),
         };
@@ -98,12 +100,4 @@ impl Commands {
             Err(_) => Err(format!("`{program}` did not end within {} and was killed", words::duration(timeout))),
         }
     }
-}
-
-/// The end of a pipe that has this in it, and then ends.
-fn holding(input: &[u8]) -> std::io::Result<std::fs::File> {
-    use std::io::Write;
-    let (read, mut write) = std::io::pipe()?;
-    write.write_all(input)?;
-    Ok(std::os::fd::OwnedFd::from(read).into())
 }

@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 
 use super::{Engine, Id, Input};
 use crate::host::machine::{Current, Event, Moment, Wanted};
-use crate::host::sys::{self, Inotify, Touch, What};
+use crate::host::sys::{self, Touch, Watcher, What};
 use crate::host::watch::glob::Pattern;
 use crate::host::watch::{Scan, scan};
 use crate::service::WatchAction;
@@ -24,10 +24,10 @@ const COMMAND: Duration = Duration::from_secs(60);
 /// Files that change all the time put off the action by this many debounce times at most.
 const PATIENCE: u32 = 10;
 
-/// The one inotify instance of the engine, made when the first unit needs it.
+/// The one watcher of the engine, made when the first unit needs it.
 #[derive(Default)]
 pub(super) struct Watches {
-    inotify: Option<Rc<Inotify>>,
+    watcher: Option<Rc<Watcher>>,
     reader: Option<AbortHandle>,
     /// Each watch, and who needs it, with the folder by the name that they know it by.
     folders: HashMap<i32, BTreeSet<(Id, PathBuf)>>,
@@ -71,26 +71,20 @@ impl Watched {
 }
 
 impl Watches {
-    fn open(&mut self, tx: &tokio::sync::mpsc::UnboundedSender<Input>) -> std::io::Result<Rc<Inotify>> {
-        if let Some(inotify) = &self.inotify {
-            return Ok(Rc::clone(inotify));
+    fn open(&mut self, tx: &tokio::sync::mpsc::UnboundedSender<Input>) -> std::io::Result<Rc<Watcher>> {
+        if let Some(watcher) = &self.watcher {
+            return Ok(Rc::clone(watcher));
         }
-        let inotify = Rc::new(Inotify::new()?);
-        let ready = sys::watched_fd(inotify.readiness()?)?;
-        let (reading, tx) = (Rc::clone(&inotify), tx.clone());
+        let watcher = Rc::new(Watcher::new()?);
+        let (reading, tx) = (Rc::clone(&watcher), tx.clone());
         let task = tokio::task::spawn_local(async move {
-            while let Ok(mut guard) = ready.readable().await {
-                match reading.events() {
-                    Ok(touches) => drop(tx.send(Input::Touched(touches))),
-                    Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => guard.clear_ready(),
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(_) => break,
-                }
+            while let Ok(touches) = reading.next().await {
+                drop(tx.send(Input::Touched(touches)));
             }
         });
         self.reader = Some(task.abort_handle());
-        self.inotify = Some(Rc::clone(&inotify));
-        Ok(inotify)
+        self.watcher = Some(Rc::clone(&watcher));
+        Ok(watcher)
     }
 
     fn leave(&mut self, id: &Id, folder: PathBuf, watch: i32) {
@@ -98,8 +92,8 @@ impl Watches {
         users.remove(&(Rc::clone(id), folder));
         if users.is_empty() {
             self.folders.remove(&watch);
-            if let Some(inotify) = &self.inotify {
-                inotify.remove(watch);
+            if let Some(watcher) = &self.watcher {
+                watcher.remove(watch);
             }
         }
     }
@@ -130,8 +124,8 @@ impl Engine {
     fn look(&mut self, id: &Id) -> Vec<PathBuf> {
         let opened = self.watches.open(&self.tx);
         let Some(watched) = self.units.get_mut(id).and_then(|unit| unit.watched.as_mut()) else { return Vec::new() };
-        let inotify = match opened {
-            Ok(inotify) => inotify,
+        let source = match opened {
+            Ok(source) => source,
             Err(error) => {
                 watched.unseen = Some(format!("its files are not watched: {error}"));
                 return Vec::new();
@@ -140,7 +134,7 @@ impl Engine {
         let mut folders = BTreeMap::new();
         let found = scan(&watched.patterns, &mut |folder| {
             if !folders.contains_key(folder) {
-                folders.insert(folder.to_owned(), inotify.add(folder)?);
+                folders.insert(folder.to_owned(), source.add(folder)?);
             }
             Ok(())
         });
@@ -183,7 +177,7 @@ impl Engine {
         let (Some(watched), Some(watch)) = (&mut unit.watched, &unit.service.watch) else { return };
         match (what, path) {
             // It is open for writing still; its closing is an event of its own.
-            (What::Created, Some(path)) if is_new_file(&path) => return,
+            (What::Created, Some(path)) if sys::is_single_file(&path) => return,
             (What::Written, Some(path)) => drop(watched.written.insert(path)),
             _ => {}
         }
@@ -311,9 +305,4 @@ impl Engine {
             self.change_again(id);
         }
     }
-}
-
-fn is_new_file(path: &std::path::Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    path.symlink_metadata().is_ok_and(|data| data.is_file() && data.nlink() == 1)
 }

@@ -70,6 +70,10 @@ impl Engine {
             Ask::Restart(units) => return self.open_job(Verb::Restart, units, answer),
             Ask::Reload(units) => return self.open_job(Verb::Reload, units, answer),
             Ask::Reexec { program } => return self.become_another(program.into(), answer),
+            Ask::Shutdown { stop: false } if !sys::SERVICES_OUTLIVE_HOST => {
+                let why = "services do not outlive their supervisor on this operating system";
+                let _ = answer.try_send(Answer::Refused(Trouble::new(why)));
+            }
             Ask::Shutdown { stop: false } => self.ending = Some(Ending::Leave),
             Ask::Shutdown { stop: true } => {
                 self.jobs.push(Job {

@@ -41,7 +41,8 @@ impl Engine {
     /// Begins with these units, each where an earlier supervisor left it.
     pub(super) fn begin(&mut self, specs: Vec<Service>) {
         let path = state::in_folder(&self.options.runtime);
-        let before = if self.options.persist { state::read(&path).ok().flatten() } else { None };
+        let before =
+            if self.options.persist && sys::SERVICES_OUTLIVE_HOST { state::read(&path).ok().flatten() } else { None };
         let mut records = before.filter(|file| file.boot == self.boot).map(|file| file.units).unwrap_or_default();
         for service in specs {
             let id = service.id();
@@ -152,10 +153,10 @@ impl Engine {
             }
             for pipe in &unit.pipes {
                 pipe.drain(&self.buffer);
-                let _ = std::fs::remove_file(pipe.path());
+                pipe.child_end().remove();
             }
             if let Some(socket) = &unit.notify {
-                let _ = std::fs::remove_file(&socket.path);
+                socket.remove();
             }
         }
         if self.options.serve {

@@ -29,7 +29,6 @@ mod pump;
 mod run;
 mod serve;
 mod setting;
-mod signals;
 mod spawn;
 mod tasks;
 mod tree;
@@ -137,7 +136,7 @@ pub struct Outcome {
     /// No unit failed or gave up.
     pub well: bool,
     /// This process is to become that program, with this socket.
-    pub again: Option<(PathBuf, std::os::fd::OwnedFd)>,
+    pub again: Option<(PathBuf, sys::Socket)>,
 }
 
 /// The loop and what it holds.
@@ -177,7 +176,7 @@ pub struct Engine {
     passed_on: Option<notify::Above>,
     events: events::Events,
     /// The control socket that the program before us left.
-    socket: Option<std::os::fd::OwnedFd>,
+    socket: Option<sys::Socket>,
     again: Option<again::Again>,
     /// Since when nothing but event hooks is waited for.
     farewell: Option<Instant>,
@@ -198,7 +197,7 @@ impl Engine {
     /// Takes over what an earlier supervisor left, or begins anew.
     pub fn new(options: Options) -> Self {
         let (tx, rx) = mpsc::unbounded_channel();
-        let hostname = nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let hostname = sys::hostname();
         Self {
             mark: load::mark(&options.runtime),
             passed_on: options.pass_on.then(notify::Above::find).flatten(),
@@ -239,7 +238,7 @@ impl Engine {
     }
 
     /// Goes on in place of the program that this process was, whose children and control socket are ours.
-    pub fn go_on(&mut self, socket: std::os::fd::OwnedFd) {
+    pub fn go_on(&mut self, socket: sys::Socket) {
         self.socket = Some(socket);
     }
 

@@ -1,6 +1,5 @@
 //! `sd_notify`: what services tell the host, and what the host as a shim tells the manager above.
 
-use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -27,55 +26,38 @@ impl Drop for Socket {
 impl Socket {
     /// Listens for messages of the run; `owner`: whom the service runs as.
     pub(super) fn open(path: PathBuf, owner: Option<(u32, u32)>, teller: Teller) -> std::io::Result<Self> {
-        let ours = nix::unistd::geteuid().as_raw();
-        let socket = sys::watched_datagram(sys::bind_datagram(&path, owner)?)?;
+        let mut socket = sys::NotifySocket::bind(&path, owner)?;
         let task = tokio::task::spawn_local(async move {
             let mut buffer = vec![0; 4096];
             loop {
-                let Ok(mut ready) = socket.readable().await else { return };
-                let Ok(Ok((length, sender))) = ready.try_io(|socket| sys::receive(socket.get_ref(), &mut buffer))
-                else {
-                    continue;
-                };
-                let known = sender.is_none_or(|uid| uid == 0 || uid == ours || Some(uid) == owner.map(|owner| owner.0));
-                if known && let Some(bytes) = buffer.get(..length) {
+                let Ok(length) = socket.receive(&mut buffer).await else { return };
+                if let Some(bytes) = buffer.get(..length) {
                     teller.tell(Seen::Notify(String::from_utf8_lossy(bytes).into_owned()));
                 }
             }
         });
         Ok(Self { path, task: task.abort_handle() })
     }
+
+    /// Takes its name away.
+    pub(super) fn remove(&self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
 }
 
-/// The manager above: `NOTIFY_SOCKET` as it gave it to us.
+/// The manager above, and whether it knows that we are up.
 pub(super) struct Above {
-    socket: UnixDatagram,
-    path: PathBuf,
+    link: sys::Above,
     said_ready: bool,
 }
 
 impl Above {
     pub(super) fn find() -> Option<Self> {
-        let path = std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty())?;
-        Some(Self { socket: UnixDatagram::unbound().ok()?, path: path.into(), said_ready: false })
+        sys::Above::find().map(|link| Self { link, said_ready: false })
     }
 
     fn send(&self, message: &str) {
-        use std::os::unix::ffi::OsStrExt;
-        let bytes = self.path.as_os_str().as_bytes();
-        // A manager that does not listen is no reason to stop.
-        if let Some(name) = bytes.strip_prefix(b"@") {
-            #[cfg(target_os = "linux")]
-            if let Ok(address) =
-                <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)
-            {
-                let _ = self.socket.send_to_addr(message.as_bytes(), &address);
-            }
-            #[cfg(not(target_os = "linux"))]
-            let _ = name;
-        } else {
-            let _ = self.socket.send_to(message.as_bytes(), &self.path);
-        }
+        self.link.send(message);
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use super::pump::Pipe;
 use super::setting::make_own_folders;
 use super::{Echo, Engine, Id};
-use crate::error::{IoContext, Result};
+use crate::error::Result;
 use crate::host::logs::format::Dresser;
 use crate::host::logs::writer::Writer;
 use crate::host::sys;
@@ -30,7 +30,7 @@ impl Engine {
         unit.stale = false;
         let service = &unit.service;
         let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
-        let owner = account.groups.is_some().then_some((account.uid, account.gid));
+        let owner = account.owner();
         let format = service.logs.format;
         let file = if files && service.logs.file.is_none() && echo == Echo::None {
             Some(LogFile::Default)
@@ -53,13 +53,12 @@ impl Engine {
         let mut unfinished = std::mem::take(&mut unit.unfinished).into_iter();
         for (stream, suffix) in streams {
             let path = folder.join(format!("{id}.{suffix}"));
-            sys::fifo(&path, owner)?;
-            let file = sys::open_fifo_for_reading(&path)?;
+            let (file, child_end) = sys::log_pipe(&path, owner)?;
             let dresser = Dresser::new(format, &service.name, service.instance.as_deref(), &host, stream)
                 .after(unfinished.next().unwrap_or_default());
             let writer = if stream == Stream::Stderr { err.clone().or_else(|| out.clone()) } else { out.clone() };
-            let pipe = Pipe::new(path, file, Rc::clone(id), dresser, writer, echo, self.tx.clone());
-            let pipe = Rc::new(pipe.doing("read from a pipe")?);
+            let pipe = Pipe::new(child_end, file, Rc::clone(id), dresser, writer, echo, self.tx.clone());
+            let pipe = Rc::new(pipe);
             pipe.start(&self.buffer);
             unit.pipes.push(pipe);
         }

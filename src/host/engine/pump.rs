@@ -1,13 +1,10 @@
 //! From a service's pipe to its files.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
@@ -15,6 +12,7 @@ use super::{Echo, Id, Input, Seen};
 use crate::host::logs::format::Dresser;
 use crate::host::logs::writer::Writer;
 use crate::host::state::LogRecord;
+use crate::host::sys::{ChildEnd, PipeEnd};
 
 /// Bytes read at a child's end at most: a pipe's largest size, so that a grandchild that goes on writing holds up
 /// nothing.
@@ -25,8 +23,8 @@ pub(super) type SharedWriter = Rc<RefCell<Writer>>;
 
 /// One pipe of a unit and where its bytes go.
 pub(super) struct Pipe {
-    path: PathBuf,
-    fd: AsyncFd<File>,
+    child_end: ChildEnd,
+    fd: PipeEnd,
     capture: RefCell<Capture>,
     task: RefCell<Option<AbortHandle>>,
 }
@@ -46,14 +44,14 @@ struct Capture {
 
 impl Pipe {
     pub(super) fn new(
-        path: PathBuf,
-        file: File,
+        child_end: ChildEnd,
+        fd: PipeEnd,
         name: Id,
         dresser: Dresser,
         writer: Option<SharedWriter>,
         echo: Echo,
         tx: mpsc::UnboundedSender<Input>,
-    ) -> std::io::Result<Self> {
+    ) -> Self {
         let capture = Capture {
             dresser,
             writer,
@@ -65,13 +63,12 @@ impl Pipe {
             dressed: Vec::new(),
             echo_at_line: true,
         };
-        let fd = crate::host::sys::watched_file(file)?;
-        Ok(Self { path, fd, capture: RefCell::new(capture), task: RefCell::new(None) })
+        Self { child_end, fd, capture: RefCell::new(capture), task: RefCell::new(None) }
     }
 
     /// Where services open it.
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+    pub(super) const fn child_end(&self) -> &ChildEnd {
+        &self.child_end
     }
 
     /// Reads for ever.

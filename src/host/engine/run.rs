@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::signals::{ReceiveUnit, Signals};
 use super::{EMPTY, Ending, Engine, Id, Input, Outcome, again, hooks};
 use crate::error::Result;
 use crate::host::events::told::Cue;
@@ -13,7 +12,7 @@ use crate::host::sys;
 impl Engine {
     /// Runs until told to end. `ready` is called when requests are answered.
     pub async fn run(mut self, ready: impl FnOnce()) -> Result<Outcome> {
-        let mut signals = Signals::new()?;
+        let mut signals = sys::Signals::new()?;
         sys::unblock_signals();
         if self.options.serve {
             // A spec that can't be read must not keep the others down; `load` tells of it.
@@ -52,7 +51,7 @@ impl Engine {
             let sleep = due.into_iter().chain(flush).chain(empty).chain(farewell).chain(again).min();
             tokio::select! {
                 biased;
-                () = signals.child.recv_unit() => self.reap(),
+                () = signals.child.next() => self.reap(),
                 input = self.rx.recv() => {
                     if let Some(input) = input {
                         self.take(input);
@@ -62,9 +61,9 @@ impl Engine {
                         }
                     }
                 }
-                () = signals.end.recv_unit() => self.end(Ending::Stopped),
-                () = signals.interrupt.recv_unit() => self.end(Ending::Stopped),
-                () = signals.hangup.recv_unit() => self.hang_up(),
+                () = signals.end.next() => self.end(Ending::Stopped),
+                () = signals.interrupt.next() => self.end(Ending::Stopped),
+                () = signals.hangup.next() => self.hang_up(),
                 () = nap(sleep) => self.fire(),
             }
         }

@@ -4,15 +4,14 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Interest};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::{Engine, Input, jobs};
 use crate::error::{IoContext, Result};
 use crate::host::control::{self, Answer, LONGEST, Request, Trouble};
+use crate::host::sys;
 
 /// A client has so long to say what it wants, and to take each line of the answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,7 +27,7 @@ pub(super) struct Server {
     task: AbortHandle,
     clients: Rc<Cell<usize>>,
     left: Rc<Notify>,
-    pub(super) listener: Rc<UnixListener>,
+    pub(super) listener: Rc<sys::Listener>,
 }
 
 impl Server {
@@ -53,16 +52,10 @@ impl Server {
 impl Engine {
     pub(super) fn open_socket(&mut self) -> Result<Server> {
         let path = control::socket(&self.options.layout);
-        let bound = if let Some(socket) = self.socket.take() {
-            let socket = std::os::unix::net::UnixListener::from(socket);
-            socket.set_nonblocking(true).and_then(|()| UnixListener::from_std(socket))
-        } else {
+        let bound = match self.socket.take() {
+            Some(socket) => sys::Listener::go_on(socket),
             // We hold the lock: whoever made that socket is dead.
-            let _ = std::fs::remove_file(&path);
-            let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o177));
-            let bound = UnixListener::bind(&path);
-            nix::sys::stat::umask(before);
-            bound
+            None => sys::Listener::bind(&path),
         };
         let listener = Rc::new(bound.doing(format_args!("listen on `{}`", path.display()))?);
         let accepting = Rc::clone(&listener);
@@ -72,12 +65,12 @@ impl Engine {
         let (count, leave) = (Rc::clone(&clients), Rc::clone(&left));
         let task = tokio::task::spawn_local(async move {
             loop {
-                let Ok((stream, _)) = accepting.accept().await else {
+                let Ok(stream) = accepting.accept().await else {
                     // Out of file descriptors, most likely: wait for some to be closed.
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
                 };
-                if clients.get() >= CLIENTS || !is_allowed(&stream) {
+                if clients.get() >= CLIENTS || !stream.is_allowed() {
                     continue;
                 }
                 clients.set(clients.get() + 1);
@@ -93,14 +86,8 @@ impl Engine {
     }
 }
 
-/// Root and ourselves.
-fn is_allowed(stream: &UnixStream) -> bool {
-    let ours = nix::unistd::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == ours)
-}
-
-async fn talk(stream: UnixStream, tx: mpsc::UnboundedSender<Input>) -> std::io::Result<()> {
-    let (read, mut write) = stream.into_split();
+async fn talk(stream: sys::Stream, tx: mpsc::UnboundedSender<Input>) -> std::io::Result<()> {
+    let (read, mut write) = stream.split();
     let mut line = Vec::new();
     let mut reader = BufReader::new(read.take(LONGEST as u64));
     tokio::time::timeout(PATIENCE, reader.read_until(b'\n', &mut line)).await??;
@@ -133,12 +120,11 @@ async fn talk(stream: UnixStream, tx: mpsc::UnboundedSender<Input>) -> std::io::
 }
 
 /// Returns when the client has closed its end; one that only has no more to say still listens.
-async fn gone(read: &mut OwnedReadHalf, write: &OwnedWriteHalf) {
+async fn gone(read: &mut sys::ReadEnd, write: &sys::WriteEnd) {
     while matches!(read.read(&mut [0; 512]).await, Ok(1..)) {}
-    if !write.ready(Interest::WRITABLE).await.is_ok_and(|ready| !ready.is_write_closed()) {
-        return;
+    if sys::still_listens(write).await {
+        std::future::pending::<()>().await;
     }
-    std::future::pending::<()>().await;
 }
 
 #[derive(serde::Deserialize)]

@@ -1,7 +1,5 @@
 //! What a service and its commands are run with: account, environment, folder.
 
-use std::path::PathBuf;
-
 use super::command::Setting;
 use super::unit::Unit;
 use super::{Engine, Id};
@@ -46,10 +44,10 @@ fn setting_of(id: &Id, unit: &Unit, account: sys::Account, mut env: Environment)
     }
     Setting {
         env: env.into_iter().collect(),
-        dir: service.working_dir.clone().unwrap_or_else(|| PathBuf::from("/")),
+        dir: service.working_dir.clone().unwrap_or_else(sys::neutral_folder),
         umask: service.umask,
         account,
-        output: unit.pipes.first().map(|pipe| pipe.path().to_owned()),
+        output: unit.pipes.first().map(|pipe| pipe.child_end().clone()),
     }
 }
 
@@ -84,6 +82,6 @@ pub(super) fn make_own_folders(service: &Service, layout: &crate::layout::Layout
         return Ok(());
     }
     let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
-    let owner = account.groups.is_some().then_some((account.uid, account.gid));
+    let owner = account.owner();
     folders.iter().try_for_each(|folder| crate::system::files::make_folder_of(folder, owner).map(drop))
 }

@@ -6,9 +6,8 @@ use super::notify::Socket;
 use super::pump::Pipe;
 use super::{Engine, Id};
 use crate::error::{Error, IoContext, Result};
-use crate::host::cgroup::Group;
-use crate::host::sys::{self, Launch, Output};
-use crate::service::{HealthCheck, Priority, ReadyWhen};
+use crate::host::sys::{self, Group, Launch, Output};
+use crate::service::{HealthCheck, ReadyWhen};
 
 impl Engine {
     pub(super) fn spawn(&mut self, id: &Id) -> Result<()> {
@@ -35,7 +34,7 @@ impl Engine {
             return Err(Error::failed(format!("its working_dir `{}` does not exist", setting.dir.display())));
         }
         let open = |pipe: Option<&Rc<Pipe>>| match pipe {
-            Some(pipe) => sys::open_fifo_for_child(pipe.path()).map(Output::File),
+            Some(pipe) => pipe.child_end().open().map(Output::File),
             None => Ok(Output::Null),
         };
         let (stdout, stderr) = (open(unit.pipes.first())?, open(unit.pipes.get(1).or(unit.pipes.first()))?);
@@ -45,16 +44,10 @@ impl Engine {
             dir: setting.dir,
             umask: service.umask,
             account: &setting.account,
-            join: unit
-                .cgroup
-                .iter()
-                .map(Group::entrances)
-                .next()
-                .transpose()
-                .doing("join the control group")?
-                .unwrap_or_default(),
+            group: unit.cgroup.as_ref(),
             open_files: service.limits.open_files,
-            nice: service.limits.priority.map(nice),
+            stop: service.stop.signal,
+            priority: service.limits.priority,
             stdin: None,
             stdout,
             stderr,
@@ -75,7 +68,7 @@ impl Engine {
     /// The socket that the service's `NOTIFY_SOCKET` names, where it is asked to speak.
     pub(super) fn open_notify(&mut self, id: &Id) -> Result<()> {
         let teller = self.teller(id);
-        let path = self.options.runtime.join("notify").join(&**id);
+        let path = sys::notify_path(&self.options.runtime, id);
         let pass_on = self.passed_on.is_some();
         let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
         let service = &unit.service;
@@ -83,7 +76,7 @@ impl Engine {
         let beats = service.health.as_ref().is_some_and(|health| health.check == HealthCheck::Heartbeat);
         if ready || beats || pass_on {
             let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
-            let owner = account.groups.is_some().then_some((account.uid, account.gid));
+            let owner = account.owner();
             unit.notify = None;
             let socket = Socket::open(path, owner, teller).doing("open the socket for sd_notify")?;
             unit.notify = Some(socket);
@@ -109,15 +102,6 @@ impl Engine {
         } else {
             self.mains.insert(main.pid, Rc::clone(id));
         }
-    }
-}
-
-const fn nice(priority: Priority) -> i32 {
-    match priority {
-        Priority::Idle => 19,
-        Priority::Low => 10,
-        Priority::Normal => 0,
-        Priority::High => -10,
     }
 }
 

@@ -3,19 +3,18 @@
 use std::rc::Rc;
 
 use super::{Engine, Id};
-use crate::host::cgroup::Group;
 use crate::host::machine::{Current, Event};
-use crate::host::sys;
-use crate::service::{KillScope, Signal, StopSignal};
+use crate::host::sys::{self, Group};
+use crate::service::KillScope;
 
 impl Engine {
     /// The stop signal, to the main process.
     pub(super) fn signal_main(&mut self, id: &Id) {
         let Some(unit) = self.units.get_mut(id) else { return };
-        let (signal, Some(main)) = (stop_signal(unit.service.stop.signal), unit.main) else { return };
-        unit.sent(name(signal), vec![main.pid]);
+        let (signal, Some(main)) = (unit.service.stop.signal, unit.main) else { return };
+        unit.sent(sys::stop_name(signal), vec![main.pid]);
         if !unit.far || sys::lives(main) {
-            let _ = sys::send(main.pid, signal);
+            sys::ask_to_end(&[main.pid], signal);
         }
     }
 
@@ -27,16 +26,19 @@ impl Engine {
             self.clearing.remove(id);
             return self.queue.push_back((Rc::clone(id), Event::Gone));
         }
-        let signal = if kill { libc::SIGKILL } else { stop_signal(unit.service.stop.signal) };
-        unit.sent(name(signal), rest.clone());
-        for pid in &rest {
-            let _ = sys::send(*pid, signal);
+        let signal = unit.service.stop.signal;
+        if kill {
+            unit.sent(sys::KILL.to_owned(), rest.clone());
+            sys::kill_all(&rest, unit.cgroup.as_ref());
+        } else {
+            unit.sent(sys::stop_name(signal), rest.clone());
+            sys::ask_to_end(&rest, signal);
         }
         self.clearing.insert(Rc::clone(id));
         self.recheck_after(id, &rest);
     }
 
-    /// SIGKILL to all that the kill scope names.
+    /// The end of all that the kill scope names.
     pub(super) fn kill(&mut self, id: &Id) {
         let Some(unit) = self.units.get(id) else { return };
         if !unit.state.current.has_main() {
@@ -47,11 +49,11 @@ impl Engine {
         if !all.contains(&main.pid) && sys::lives(main) {
             all.push(main.pid);
         }
-        for pid in &all {
-            let _ = sys::send(*pid, libc::SIGKILL);
-        }
         if let Some(unit) = self.units.get_mut(id) {
-            unit.sent("SIGKILL".to_owned(), all);
+            // Where only the main process is meant, its group is not.
+            let group = unit.cgroup.as_ref().filter(|_| unit.service.stop.kill != KillScope::Main);
+            sys::kill_all(&all, group);
+            unit.sent(sys::KILL.to_owned(), all);
         }
     }
 
@@ -70,16 +72,10 @@ impl Engine {
         let Some(main) = unit.main else { return Vec::new() };
         match unit.service.stop.kill {
             KillScope::Main => Vec::new(),
-            KillScope::Group => {
-                if !sys::send_group(main.pid, None) {
-                    return Vec::new();
-                }
-                sys::tree_of(main.pid, "", unit.far, &|pid| self.is_others(pid, id))
-                    .into_iter()
-                    .filter(|pid| sys::group_of(*pid) == Some(main.pid))
-                    .collect()
+            KillScope::Group if sys::HAS_PROCESS_GROUPS => {
+                sys::in_group_of(main.pid, unit.far, &|pid| self.is_others(pid, id))
             }
-            KillScope::Tree => {
+            KillScope::Group | KillScope::Tree => {
                 let mut tree = sys::tree_of(main.pid, &unit.invocation, unit.far, &|pid| self.is_others(pid, id));
                 // Whatever it did to its session and environment, it has not left its control group.
                 let members = unit.cgroup.iter().flat_map(Group::members);
@@ -94,16 +90,4 @@ impl Engine {
     fn is_others(&self, pid: i32, id: &Id) -> bool {
         self.mains.get(&pid).is_some_and(|owner| owner != id) || self.commands.knows(pid)
     }
-}
-
-/// A signal's number; Windows' ways of asking have none here, and the backend refuses them.
-fn stop_signal(signal: StopSignal) -> i32 {
-    sys::signal_number(match signal {
-        StopSignal::Signal(signal) => signal,
-        StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close => Signal::Term,
-    })
-}
-
-fn name(signal: i32) -> String {
-    format!("SIG{}", crate::host::words::signal_name(signal))
 }

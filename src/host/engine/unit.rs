@@ -9,11 +9,10 @@ use tokio::task::AbortHandle;
 use super::files::Watched;
 use super::notify::Socket;
 use super::pump::Pipe;
-use crate::host::cgroup::Group;
 use crate::host::machine::{Current, Moment, Policy, State};
 use crate::host::schedule::Runs;
 use crate::host::state::{LogRecord, Record};
-use crate::host::sys::Identity;
+use crate::host::sys::{Group, Identity};
 use crate::report::{Check, Sent};
 use crate::service::{Kind, Service};
 

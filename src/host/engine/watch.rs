@@ -81,7 +81,7 @@ impl Engine {
         for who in pids.iter().filter_map(|pid| sys::identify(*pid)) {
             let (id, tx) = (Rc::clone(id), self.tx.clone());
             tokio::task::spawn_local(async move {
-                gone(who).await;
+                sys::until_gone(who).await;
                 let _ = tx.send(super::Input::Recheck(id));
             });
         }
@@ -122,7 +122,7 @@ impl Engine {
 /// Watches a process that is not our child.
 pub(super) fn watch_far(who: Identity, teller: Teller) {
     tokio::task::spawn_local(async move {
-        gone(who).await;
+        sys::until_gone(who).await;
         teller.tell(Seen::FarExit);
     });
 }
@@ -197,22 +197,5 @@ async fn heartbeat(health: &Health, grace: Duration, beat: &tokio::sync::Notify,
             }
         }
         patience = health.interval;
-    }
-}
-
-/// Returns when that very process is gone.
-async fn gone(who: Identity) {
-    if let Some(pidfd) = sys::pidfd(who.pid) {
-        // Looked at after the descriptor is held: a process that took its number since is not waited for.
-        if sys::lives(who)
-            && let Ok(fd) = sys::watched_fd(pidfd)
-        {
-            let _ = fd.readable().await;
-        }
-        return;
-    }
-    // Systems without pidfd have no event for the end of a process that is nobody's child of ours.
-    while sys::lives(who) {
-        tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }

@@ -110,7 +110,7 @@ impl Engine {
                 }
                 match &reload.action {
                     ReloadAction::Signal(signal) => {
-                        let sent = sys::lives(main) && sys::send(main.pid, sys::signal_number(*signal));
+                        let sent = sys::lives(main) && sys::send_signal(main.pid, *signal);
                         if sent { Ok(()) } else { Err("it ended meanwhile".to_owned()) }
                     }
                     ReloadAction::Command(argv) => commands.run(argv, &setting, RELOAD).await,

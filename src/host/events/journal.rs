@@ -1,11 +1,11 @@
 //! Writing the journal. Trouble with it hurts nobody: what can't be written is counted, and the next write tries again.
 
 use std::fs::File;
-use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::{MOST, older};
+use crate::host::sys;
 use crate::layout::{Layout, Scope};
 use crate::system::files;
 
@@ -41,7 +41,7 @@ impl Journal {
 
     fn try_append(&mut self, lines: &[u8]) -> io::Result<()> {
         // Somebody deleted it: what is written there nobody will read.
-        if self.file.as_ref().is_some_and(|(file, _)| file.metadata().is_ok_and(|there| there.nlink() == 0)) {
+        if self.file.as_ref().is_some_and(|(file, _)| sys::is_deleted(file)) {
             self.file = None;
         }
         if self.file.as_ref().is_some_and(|(_, size)| *size >= self.most) {
@@ -59,26 +59,21 @@ impl Journal {
 }
 
 fn open(path: &Path, mode: u32) -> io::Result<(File, u64)> {
-    let options = || {
-        let mut options = File::options();
-        options.append(true).read(true).create(true).mode(mode).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
-        options
-    };
-    let mut file = match options().open(path) {
+    let mut file = match sys::open_journal(path, mode) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             if let Some(folder) = path.parent() {
                 files::make_folders(folder, mode | 0o110 | 0o700).map_err(io::Error::other)?;
             }
-            options().open(path)?
+            sys::open_journal(path, mode)?
         }
         opened => opened?,
     };
     let size = file.metadata()?.len();
     if size > 0 {
         // A host that was killed, or a full disk, may have left half a line, which ours must not continue.
-        use std::os::unix::fs::FileExt;
         let mut last = [0];
-        if file.read_exact_at(&mut last, size - 1).is_ok() && last != *b"\n" {
+        let read = file.seek(SeekFrom::Start(size - 1)).and_then(|_| file.read_exact(&mut last));
+        if read.is_ok() && last != *b"\n" {
             file.write_all(b"\n")?;
         }
     }
@@ -111,7 +106,11 @@ mod tests {
         assert_eq!(journal.failed, 0);
         let size = |path: &Path| std::fs::metadata(path).unwrap().len();
         assert!(size(&journal.path) < 1200 && size(&older(&journal.path)) < 1200);
-        assert_eq!(std::fs::metadata(&journal.path).unwrap().mode() & 0o777, 0o600);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            assert_eq!(std::fs::metadata(&journal.path).unwrap().mode() & 0o777, 0o600);
+        }
         let found = super::super::read::all(&layout, &|_| true, &Query::default()).unwrap();
         let seconds: Vec<_> = found.iter().map(|event| event.time.as_second()).collect();
         assert!(seconds.len() > 10 && seconds.is_sorted() && seconds.last() == Some(&99), "{seconds:?}");

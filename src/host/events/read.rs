@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{of_supervisor, older};
 use crate::error::{IoContext, Result};
 use crate::events::{Event, Query, Sink};
+use crate::host::sys;
 use crate::layout::Layout;
 use crate::report::Sent;
 use crate::system::folders::Changes;
@@ -118,7 +119,7 @@ fn added(journal: &Path, at: &mut Position) -> Result<Vec<Vec<u8>>> {
 fn open(path: &Path) -> Result<Option<(File, u64)>> {
     match File::open(path) {
         Ok(file) => {
-            let id = id(&file.metadata().doing(format_args!("look at `{}`", path.display()))?);
+            let id = sys::file_number(&file).doing(format_args!("look at `{}`", path.display()))?;
             Ok(Some((file, id)))
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -134,18 +135,6 @@ fn rest(file: &mut File, from: u64, path: &Path) -> Result<(Vec<u8>, u64)> {
     let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
     bytes.truncate(whole);
     Ok((bytes, from + whole as u64))
-}
-
-#[cfg(unix)]
-fn id(metadata: &std::fs::Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(metadata)
-}
-
-/// Where files have no number, the time of their making tells them apart.
-#[cfg(not(unix))]
-fn id(metadata: &std::fs::Metadata) -> u64 {
-    let made = metadata.created().ok().and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    made.and_then(|at| u64::try_from(at.as_nanos()).ok()).unwrap_or(1)
 }
 
 #[cfg(test)]

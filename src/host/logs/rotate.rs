@@ -85,11 +85,8 @@ fn compress(
     };
     let (unfinished, finished) = (with(&format!(".{extension}.tmp")), with(&format!(".{extension}")));
     let mut input = fs::File::open(path)?;
-    let mut output = {
-        use std::os::unix::fs::OpenOptionsExt;
-        let _ = fs::remove_file(&unfinished);
-        fs::File::options().create_new(true).write(true).mode(0o640).open(&unfinished)?
-    };
+    let _ = fs::remove_file(&unfinished);
+    let mut output = crate::host::sys::create_log(&unfinished)?;
     let done = encode(&mut input, &mut output).and_then(|()| output.sync_all());
     if let Err(error) = done {
         let _ = fs::remove_file(&unfinished);

@@ -1,9 +1,8 @@
 //! The file that one stream of a service goes to. Nothing that goes wrong here reaches the service: it is counted, and
 //! told by `status`.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,6 +12,7 @@ use super::format::LONGEST;
 use super::house;
 use super::read::newest;
 use super::rotate::{Retention, generation};
+use crate::host::sys;
 use crate::service::Logs;
 
 /// How soon after a failure the file is tried again.
@@ -226,14 +226,8 @@ impl Writer {
     fn look(&mut self) {
         let Some(open) = &mut self.file else { return };
         open.looked = Instant::now();
-        let same = open
-            .file
-            .metadata()
-            .ok()
-            .zip(fs::symlink_metadata(&self.path).ok())
-            .is_some_and(|(ours, there)| (ours.dev(), ours.ino()) == (there.dev(), there.ino()));
-        if !same {
-            if open.file.metadata().is_ok_and(|ours| ours.nlink() == 0) {
+        if !sys::is_at(&open.file, &self.path) {
+            if sys::is_deleted(&open.file) {
                 // What went into it since it was deleted is gone with it; when that was, nobody knows.
                 self.dropped += open.unseen;
                 self.torn = if open.at_line { 0 } else { LONGEST };
@@ -256,8 +250,8 @@ impl Writer {
         let at = later(Timestamp::now(), last);
         let rotated = generation(&self.path, archive, at);
         let moved = match &self.retention.archive {
-            None => fs::rename(&self.path, &rotated),
-            Some(folder) => make_folder(folder).and_then(|()| fs::rename(&self.path, &rotated)),
+            None => sys::move_log(&self.path, &rotated),
+            Some(folder) => sys::make_log_folder(folder).and_then(|()| sys::move_log(&self.path, &rotated)),
         };
         if let Err(error) = moved {
             // Growing is better than losing: it stays, and the next write tries again.
@@ -292,32 +286,13 @@ const fn retention_is_work(retention: &Retention) -> bool {
     )
 }
 
-fn make_folder(folder: &Path) -> io::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)
-}
-
 /// Opens for appending, never through a symbolic link, and only a file that is nobody else's.
 fn open(path: &Path, owner: Option<u32>) -> io::Result<Open> {
     if let Some(folder) = path.parent() {
-        make_folder(folder)?;
+        sys::make_log_folder(folder)?;
     }
-    let file = File::options()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(path)?;
+    let file = sys::open_log(path, owner)?;
     let metadata = file.metadata()?;
-    let ours = nix::unistd::geteuid().as_raw();
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
-    }
-    if metadata.nlink() > 1 {
-        return Err(io::Error::other("it has a second name (a hard link), so it may be somebody else's file"));
-    }
-    if metadata.uid() != ours && Some(metadata.uid()) != owner && metadata.uid() != 0 {
-        return Err(io::Error::other(format!("it belongs to user {}", metadata.uid())));
-    }
     let opened = metadata.created().or_else(|_| metadata.modified()).unwrap_or_else(|_| SystemTime::now());
     let at_line = metadata.len() == 0 || ends_with_newline(path, metadata.len());
     let age = SystemTime::now().duration_since(opened).unwrap_or_default();
@@ -326,13 +301,19 @@ fn open(path: &Path, owner: Option<u32>) -> io::Result<Open> {
 }
 
 fn ends_with_newline(path: &Path, size: u64) -> bool {
-    use std::os::unix::fs::FileExt;
     let mut last = [0];
-    File::open(path).and_then(|file| file.read_exact_at(&mut last, size - 1)).is_ok() && last == *b"\n"
+    let mut read = || {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(size - 1))?;
+        file.read_exact(&mut last)
+    };
+    read().is_ok() && last == *b"\n"
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::host::logs::rotate::generations;
     use crate::service::{Compress, LogFormat};

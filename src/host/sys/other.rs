@@ -6,6 +6,12 @@ pub const fn signal_name(_: i32) -> Option<String> {
     None
 }
 
+/// What tells an open file from others: when it was made.
+pub fn file_number(file: &std::fs::File) -> std::io::Result<u64> {
+    let made = file.metadata()?.created()?.duration_since(std::time::UNIX_EPOCH).map_err(std::io::Error::other)?;
+    u64::try_from(made.as_nanos()).map_err(std::io::Error::other)
+}
+
 /// A clock that only goes forward; it begins with the first call.
 #[must_use]
 pub fn monotonic() -> std::time::Duration {

@@ -3,10 +3,14 @@
 //! `*` and `?` stay within one component, and as in a shell they do not stand for a dot at its beginning: editors keep
 //! their swap files there. `**` as a whole component stands for any number of folders, hidden ones not among them.
 
+use std::path::{Component, Path, PathBuf};
+
 /// A path that is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pattern {
-    /// Its components, below `/`.
+    /// Where it begins: `/`, or a drive or share of Windows.
+    pub root: PathBuf,
+    /// Its components, below the root.
     pub parts: Vec<Part>,
 }
 
@@ -26,7 +30,8 @@ impl Pattern {
     #[must_use]
     pub fn new(path: &str) -> Self {
         let mut parts: Vec<Part> = Vec::new();
-        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+        let (root, path) = split_root(path);
+        for name in path.split(std::path::is_separator).filter(|name| !name.is_empty() && *name != ".") {
             let part = match name {
                 "**" => Part::Deep,
                 name if name.contains(['*', '?']) => Part::Glob(name.to_owned()),
@@ -39,7 +44,7 @@ impl Pattern {
         if parts.last() == Some(&Part::Deep) {
             parts.push(Part::Glob("*".to_owned()));
         }
-        Self { parts }
+        Self { root, parts }
     }
 
     /// Whether it names one path.
@@ -47,6 +52,17 @@ impl Pattern {
     pub fn is_plain(&self) -> bool {
         self.parts.iter().all(|part| matches!(part, Part::Name(_)))
     }
+}
+
+/// A path's beginning, which has no `*`, and the rest.
+fn split_root(path: &str) -> (PathBuf, &str) {
+    let whole = Path::new(path);
+    let prefix = match whole.components().next() {
+        Some(Component::Prefix(prefix)) => prefix.as_os_str().len(),
+        _ => 0,
+    };
+    let (prefix, rest) = path.split_at(prefix);
+    (PathBuf::from(format!("{prefix}{}", std::path::MAIN_SEPARATOR)), rest)
 }
 
 /// Whether a name fits a component with `*` and `?`.

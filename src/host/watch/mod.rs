@@ -1,5 +1,5 @@
 //! Watching files: `glob` says which, and is pure; `scan` looks at what is there. The events themselves are
-//! `sys::Inotify`'s, and what comes of a change is the engine's (`engine::files`).
+//! `sys::Watcher`'s, and what comes of a change is the engine's (`engine::files`).
 //!
 //! Events are hints. When they have been quiet for the debounce time, everything that is watched is looked at again and
 //! compared with what was seen before. That way a file that is replaced by a rename, one that appears with its whole folder,

@@ -3,25 +3,28 @@
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::glob::{Part, Pattern, fits};
+use crate::host::sys;
 
 /// More files and folders than this are not looked at: the watch of one service must not hold up the others.
 const MOST: usize = 20_000;
 
 /// What tells a file from a changed one: device, inode, length and time of change; of a folder only which it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Print(u64, u64, u64, i64, i64);
+pub struct Print(u64, u64, u64, Option<SystemTime>);
 
 impl Print {
     fn of(path: &Path) -> Option<Self> {
         // Of a link, what it points to; where it points to nothing, the link.
         let data = path.metadata().or_else(|_| path.symlink_metadata()).ok()?;
-        let (length, seconds, nanos) =
-            if data.is_dir() { (0, 0, 0) } else { (data.len(), data.mtime(), data.mtime_nsec()) };
-        Some(Self(data.dev(), data.ino(), length, seconds, nanos))
+        let (device, number) = sys::number_of(path, &data);
+        if data.is_dir() {
+            return Some(Self(device, number, 0, None));
+        }
+        Some(Self(device, number, data.len(), data.modified().ok()))
     }
 }
 
@@ -49,7 +52,7 @@ impl Scan {
 pub fn scan(patterns: &[Pattern], watch: &mut dyn FnMut(&Path) -> io::Result<()>) -> Scan {
     let mut looker = Looker { watch, found: Scan::default(), looked: 0 };
     for pattern in patterns {
-        looker.walk(Path::new("/"), &pattern.parts, pattern.is_plain());
+        looker.walk(&pattern.root, &pattern.parts, pattern.is_plain());
     }
     looker.found
 }
@@ -132,10 +135,7 @@ impl Looker<'_> {
             // It went away just now: its own end is an event of the folder above, or is seen by the next look.
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => {
-                let why = match error.raw_os_error() {
-                    Some(libc::ENOSPC) => "the user's limit of watches is reached (fs.inotify.max_user_watches)".into(),
-                    _ => error.to_string(),
-                };
+                let why = sys::watch_limit(&error).map_or_else(|| error.to_string(), str::to_owned);
                 self.trouble(format!("changes in `{}` are not seen: {why}", folder.display()));
             }
         }

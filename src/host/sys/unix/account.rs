@@ -24,6 +24,14 @@ pub struct Account {
     pub shell: PathBuf,
 }
 
+impl Account {
+    /// Whose its files are, where they are not ours.
+    #[must_use]
+    pub const fn owner(&self) -> Option<(u32, u32)> {
+        if self.groups.is_some() { Some((self.uid, self.gid)) } else { None }
+    }
+}
+
 /// The account that this process runs as.
 #[must_use]
 pub fn own_account() -> Account {

@@ -31,7 +31,7 @@ impl ClockChanges {
             Expiration::OneShot(never),
             TimerSetTimeFlags::TFD_TIMER_ABSTIME | TimerSetTimeFlags::TFD_TIMER_CANCEL_ON_SET,
         )?;
-        let ready = super::watched_fd(timer.as_fd().try_clone_to_owned()?)?;
+        let ready = super::watched::watched_fd(timer.as_fd().try_clone_to_owned()?)?;
         Ok(Self { timer, ready })
     }
 

@@ -2,10 +2,12 @@
 
 use std::io;
 use std::os::unix::net::UnixDatagram;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tokio::io::unix::AsyncFd;
 
 /// Binds it, for ourselves and `owner`.
-pub fn bind_datagram(path: &Path, owner: Option<(u32, u32)>) -> io::Result<UnixDatagram> {
+fn bind_datagram(path: &Path, owner: Option<(u32, u32)>) -> io::Result<UnixDatagram> {
     use std::os::unix::fs::PermissionsExt;
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -24,7 +26,7 @@ pub fn bind_datagram(path: &Path, owner: Option<(u32, u32)>) -> io::Result<UnixD
 
 /// Takes one message: its length, and the sender's user id.
 #[cfg(target_os = "linux")]
-pub fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<(usize, Option<u32>)> {
+fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<(usize, Option<u32>)> {
     use std::os::fd::AsRawFd;
 
     use nix::sys::socket::{ControlMessageOwned, MsgFlags, UnixCredentials, recvmsg};
@@ -48,6 +50,74 @@ pub fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<(usize, O
 
 /// Takes one message: its length; the sender is not known here, and the socket's permissions have to do.
 #[cfg(not(target_os = "linux"))]
-pub fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<(usize, Option<u32>)> {
+fn receive(socket: &UnixDatagram, buffer: &mut [u8]) -> io::Result<(usize, Option<u32>)> {
     socket.recv(buffer).map(|length| (length, None))
+}
+
+/// Where a unit's socket lies.
+#[must_use]
+pub fn notify_path(runtime: &Path, unit: &str) -> PathBuf {
+    runtime.join("notify").join(unit)
+}
+
+/// The socket of a unit, in the event loop.
+#[derive(Debug)]
+pub struct NotifySocket {
+    socket: AsyncFd<UnixDatagram>,
+    owner: Option<u32>,
+}
+
+impl NotifySocket {
+    /// Binds it, for ourselves and `owner`.
+    pub fn bind(path: &Path, owner: Option<(u32, u32)>) -> io::Result<Self> {
+        let socket = super::watched::watched_datagram(bind_datagram(path, owner)?)?;
+        Ok(Self { socket, owner: owner.map(|owner| owner.0) })
+    }
+
+    /// Waits for the next message of somebody who may speak, and gives its length.
+    pub async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let ours = nix::unistd::geteuid().as_raw();
+        loop {
+            let mut ready = self.socket.readable().await?;
+            let Ok(Ok((length, sender))) = ready.try_io(|socket| receive(socket.get_ref(), buffer)) else { continue };
+            if sender.is_none_or(|uid| uid == 0 || uid == ours || Some(uid) == self.owner) {
+                return Ok(length);
+            }
+        }
+    }
+}
+
+/// The manager above: `NOTIFY_SOCKET` as it gave it to us.
+#[derive(Debug)]
+pub struct Above {
+    socket: UnixDatagram,
+    path: PathBuf,
+}
+
+impl Above {
+    /// None: there is none, or it does not want to hear.
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        let path = std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty())?;
+        Some(Self { socket: UnixDatagram::unbound().ok()?, path: path.into() })
+    }
+
+    /// Says something in the words of `sd_notify`.
+    pub fn send(&self, message: &str) {
+        use std::os::unix::ffi::OsStrExt;
+        let bytes = self.path.as_os_str().as_bytes();
+        // A manager that does not listen is no reason to stop.
+        if let Some(name) = bytes.strip_prefix(b"@") {
+            #[cfg(target_os = "linux")]
+            if let Ok(address) =
+                <std::os::unix::net::SocketAddr as std::os::linux::net::SocketAddrExt>::from_abstract_name(name)
+            {
+                let _ = self.socket.send_to_addr(message.as_bytes(), &address);
+            }
+            #[cfg(not(target_os = "linux"))]
+            let _ = name;
+        } else {
+            let _ = self.socket.send_to(message.as_bytes(), &self.path);
+        }
+    }
 }

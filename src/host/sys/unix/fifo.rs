@@ -3,15 +3,17 @@
 //! written until somebody reads it, and makes the service wait when it is full.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::sys::stat::Mode;
+use tokio::io::unix::AsyncFd;
 
 use crate::error::{IoContext, Result};
 
 /// Makes sure of a FIFO there that only we, and `owner` if given, can open.
-pub fn fifo(path: &Path, owner: Option<(u32, u32)>) -> Result<()> {
+fn fifo(path: &Path, owner: Option<(u32, u32)>) -> Result<()> {
     let ours = nix::unistd::geteuid().as_raw();
     match std::fs::symlink_metadata(path) {
         Ok(found)
@@ -46,11 +48,40 @@ fn open(path: &Path, flags: i32) -> Result<File> {
 }
 
 /// Our end. Open for writing too, so that it never reports an end while services come and go.
-pub fn open_fifo_for_reading(path: &Path) -> Result<File> {
+fn open_for_reading(path: &Path) -> Result<File> {
     open(path, libc::O_NONBLOCK)
 }
 
-/// The service's end.
-pub fn open_fifo_for_child(path: &Path) -> Result<File> {
-    open(path, 0)
+/// Our end of a service's pipe, in the event loop.
+pub type PipeEnd = AsyncFd<File>;
+
+/// Where the service's end is had.
+#[derive(Debug, Clone)]
+pub struct ChildEnd(PathBuf);
+
+impl ChildEnd {
+    /// The service's end, once more.
+    pub fn open(&self) -> Result<File> {
+        open(&self.0, 0)
+    }
+
+    /// Takes its name away.
+    pub fn remove(&self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// The pipe of that name, made if need be, for ourselves and `owner`: both its ends.
+pub fn log_pipe(path: &Path, owner: Option<(u32, u32)>) -> Result<(PipeEnd, ChildEnd)> {
+    fifo(path, owner)?;
+    let end = super::watched::watched_file(open_for_reading(path)?).doing("read from a pipe")?;
+    Ok((end, ChildEnd(path.to_owned())))
+}
+
+/// The end of a pipe that has this in it, and then ends.
+pub fn holding(input: &[u8]) -> io::Result<File> {
+    use std::io::Write;
+    let (read, mut write) = std::io::pipe()?;
+    write.write_all(input)?;
+    Ok(std::os::fd::OwnedFd::from(read).into())
 }

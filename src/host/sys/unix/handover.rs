@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, OsString};
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -45,11 +45,11 @@ pub fn handed_over() -> Option<Handover> {
 }
 
 /// Becomes `program` with our arguments. Returns only if that fails.
-pub fn exec(program: &Path, lock: &Lock, socket: BorrowedFd<'_>) -> std::io::Error {
+pub fn exec(program: &Path, lock: &Lock, socket: &OwnedFd) -> std::io::Error {
     become_it(program, lock, socket).err().unwrap_or_else(std::io::Error::last_os_error)
 }
 
-fn become_it(program: &Path, lock: &Lock, socket: BorrowedFd<'_>) -> std::io::Result<()> {
+fn become_it(program: &Path, lock: &Lock, socket: &OwnedFd) -> std::io::Result<()> {
     // Copies are not closed by exec.
     let (lock, socket) = (nix::unistd::dup(lock.as_fd())?, nix::unistd::dup(socket)?);
     let text = |text: OsString| CString::new(text.as_bytes()).map_err(std::io::Error::other);

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Something that happened in a watched folder.
@@ -32,25 +31,27 @@ pub enum What {
 
 #[cfg(target_os = "linux")]
 mod real {
-    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
     use nix::sys::inotify::{AddWatchFlags as Flag, InitFlags, Inotify as Instance, InotifyEvent};
 
-    use super::{OwnedFd, Path, Touch, What, io};
+    use tokio::io::unix::AsyncFd;
+
+    use super::{Path, Touch, What, io};
 
     /// An instance, which holds any number of watches.
     #[derive(Debug)]
-    pub struct Inotify(Instance);
+    pub struct Watcher {
+        instance: Instance,
+        ready: AsyncFd<OwnedFd>,
+    }
 
-    impl Inotify {
+    impl Watcher {
         /// A new one.
         pub fn new() -> io::Result<Self> {
-            Ok(Self(Instance::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?))
-        }
-
-        /// A descriptor that is readable when there are events.
-        pub fn readiness(&self) -> io::Result<OwnedFd> {
-            self.0.as_fd().try_clone_to_owned()
+            let instance = Instance::init(InitFlags::IN_CLOEXEC | InitFlags::IN_NONBLOCK)?;
+            let ready = super::super::watched::watched_fd(instance.as_fd().try_clone_to_owned()?)?;
+            Ok(Self { instance, ready })
         }
 
         /// Watches a folder; one that is watched already gives the same number.
@@ -64,18 +65,26 @@ mod real {
                 | Flag::IN_DELETE_SELF
                 | Flag::IN_MOVE_SELF
                 | Flag::IN_ONLYDIR;
-            Ok(self.0.add_watch(folder, mask)?.as_raw())
+            Ok(self.instance.add_watch(folder, mask)?.as_raw())
         }
 
         /// Watches no more; one that is over already is no error.
         pub fn remove(&self, watch: i32) {
             // SAFETY: inotify_rm_watch(2) takes numbers only.
-            unsafe { libc::inotify_rm_watch(self.0.as_fd().as_raw_fd(), watch) };
+            unsafe { libc::inotify_rm_watch(self.instance.as_fd().as_raw_fd(), watch) };
         }
 
-        /// The events that have happened since.
-        pub fn events(&self) -> io::Result<Vec<Touch>> {
-            Ok(self.0.read_events()?.into_iter().map(touch).collect())
+        /// Waits for events.
+        pub async fn next(&self) -> io::Result<Vec<Touch>> {
+            loop {
+                let mut guard = self.ready.readable().await?;
+                match self.instance.read_events().map_err(io::Error::from) {
+                    Ok(events) => return Ok(events.into_iter().map(touch).collect()),
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
         }
     }
 
@@ -96,20 +105,15 @@ mod real {
 
 #[cfg(not(target_os = "linux"))]
 mod real {
-    use super::{OwnedFd, Path, Touch, io};
+    use super::{Path, Touch, io};
 
     /// There is none here.
     #[derive(Debug)]
-    pub struct Inotify(());
+    pub struct Watcher(());
 
-    impl Inotify {
+    impl Watcher {
         /// Says so.
         pub fn new() -> io::Result<Self> {
-            Err(io::ErrorKind::Unsupported.into())
-        }
-
-        /// Says so.
-        pub fn readiness(&self) -> io::Result<OwnedFd> {
             Err(io::ErrorKind::Unsupported.into())
         }
 
@@ -122,10 +126,17 @@ mod real {
         pub fn remove(&self, _: i32) {}
 
         /// Nothing happens.
-        pub fn events(&self) -> io::Result<Vec<Touch>> {
-            Ok(Vec::new())
+        pub async fn next(&self) -> io::Result<Vec<Touch>> {
+            std::future::pending().await
         }
     }
 }
 
-pub use real::Inotify;
+pub use real::Watcher;
+
+/// What a refusal to watch more means, where that is the reason.
+#[must_use]
+pub fn watch_limit(error: &io::Error) -> Option<&'static str> {
+    (error.raw_os_error() == Some(libc::ENOSPC))
+        .then_some("the user's limit of watches is reached (fs.inotify.max_user_watches)")
+}

@@ -1,34 +1,41 @@
 //! Unix.
 
 mod account;
+mod cgroup;
 mod clock;
+mod control;
 mod datagram;
+mod disk;
 mod fifo;
 mod handover;
 mod inotify;
 mod lock;
 mod process;
+mod signals;
 mod spawn;
 mod tree;
 mod watched;
 
 pub use account::{Account, account_of, own_account};
+pub use cgroup::{Group, possible as limits_possible};
 pub use clock::{ClockChanges, boot_id, monotonic};
-pub use datagram::{bind_datagram, receive};
-pub use fifo::{fifo, open_fifo_for_child, open_fifo_for_reading};
+pub use control::{Caller, Listener, ReadEnd, Socket, Stream, WriteEnd, still_listens};
+pub use datagram::{Above, NotifySocket, notify_path};
+pub use disk::{
+    create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, may_execute, move_log,
+    neutral_folder, number_of, open_journal, open_log,
+};
+pub use fifo::{ChildEnd, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
-pub use inotify::{Inotify, Touch, What};
+pub use inotify::{Touch, Watcher, What, watch_limit};
 pub use lock::{Lock, hold_lock};
 pub use process::{
-    Identity, become_subreaper, forget_inherited_files, group_of, identify, lives, reap, send, send_group, signal_name,
-    signal_number,
+    Identity, KILL, ask_to_end, become_subreaper, forget_inherited_files, identify, kill_all, kill_command, lives,
+    reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
 };
-pub use spawn::{Launch, Output, close_stdout, in_own_session, spawn};
-pub use tree::{Member, everyone_marked, members, tree_of};
-pub use watched::{watched_datagram, watched_fd, watched_file};
+pub use signals::{Signals, Told};
+pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
+pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, members, tree_of};
 
-/// A file descriptor that becomes readable when the process ends; None where the system has none.
-#[must_use]
-pub fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
-    process::pidfd(pid)
-}
+/// Services live on when their host is killed, and the next one takes them over.
+pub const SERVICES_OUTLIVE_HOST: bool = true;

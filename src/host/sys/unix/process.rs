@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
 use crate::host::machine::Ended;
-use crate::service::Signal;
+use crate::service::{Signal, StopSignal};
 
 /// Who a process is: its id, and when it started, because ids come round again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,14 +78,57 @@ pub fn send(pid: i32, signal: i32) -> bool {
 
 /// Sends a signal to a process group; None only asks. False: nobody is in it.
 #[must_use]
-pub fn send_group(group: i32, signal: Option<i32>) -> bool {
+pub(super) fn send_group(group: i32, signal: Option<i32>) -> bool {
     let signal = signal.and_then(|signal| Number::try_from(signal).ok());
     killpg(Pid::from_raw(group), signal) != Err(Errno::ESRCH)
 }
 
+/// What [`kill_all`] sends, in words.
+pub const KILL: &str = "SIGKILL";
+
+/// Kills these processes; their group, where there is one, needs no more.
+pub fn kill_all(pids: &[i32], _: Option<&super::cgroup::Group>) {
+    for pid in pids {
+        let _ = send(*pid, libc::SIGKILL);
+    }
+}
+
+/// Kills a command that we started, and its process group.
+pub fn kill_command(pid: i32) {
+    let _ = send_group(pid, Some(libc::SIGKILL));
+}
+
+/// What [`ask_to_end`] sends, in words.
+#[must_use]
+pub fn stop_name(signal: StopSignal) -> String {
+    let number = signal_number(stop_signal(signal));
+    format!("SIG{}", signal_name(number).unwrap_or_else(|| number.to_string()))
+}
+
+/// Asks these processes to end.
+pub fn ask_to_end(pids: &[i32], signal: StopSignal) {
+    for pid in pids {
+        let _ = send(*pid, signal_number(stop_signal(signal)));
+    }
+}
+
+/// Windows' ways of asking have no signal here, and the backend refuses them.
+const fn stop_signal(signal: StopSignal) -> Signal {
+    match signal {
+        StopSignal::Signal(signal) => signal,
+        StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close => Signal::Term,
+    }
+}
+
+/// Sends the signal of a reload action. False: the process is gone.
+#[must_use]
+pub fn send_signal(pid: i32, signal: Signal) -> bool {
+    send(pid, signal_number(signal))
+}
+
 /// The process group of a process; None: it is gone.
 #[must_use]
-pub fn group_of(pid: i32) -> Option<i32> {
+pub(super) fn group_of(pid: i32) -> Option<i32> {
     nix::unistd::getpgid(Some(Pid::from_raw(pid))).ok().map(Pid::as_raw)
 }
 
@@ -132,7 +175,7 @@ pub fn forget_inherited_files() {
     }
 }
 
-pub(super) fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
+fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
     #[cfg(target_os = "linux")]
     {
         use std::os::fd::FromRawFd;
@@ -146,5 +189,22 @@ pub(super) fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
     {
         let _ = pid;
         None
+    }
+}
+
+/// Returns when that very process is gone.
+pub async fn until_gone(who: Identity) {
+    if let Some(pidfd) = pidfd(who.pid) {
+        // Looked at after the descriptor is held: a process that took its number since is not waited for.
+        if lives(who)
+            && let Ok(fd) = super::watched::watched_fd(pidfd)
+        {
+            let _ = fd.readable().await;
+        }
+        return;
+    }
+    // Systems without pidfd have no event for the end of a process that is nobody's child of ours.
+    while lives(who) {
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
 }

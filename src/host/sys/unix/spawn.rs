@@ -2,11 +2,15 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use super::account::Account;
+use super::cgroup::Group;
+use crate::service::{Priority, StopSignal};
 
 /// Where a child's output goes.
 #[derive(Debug)]
@@ -42,12 +46,14 @@ pub struct Launch<'a> {
     pub umask: Option<u32>,
     /// Who it runs as.
     pub account: &'a Account,
-    /// Files of control groups that it joins.
-    pub join: Vec<File>,
+    /// The group with its limits that it joins.
+    pub group: Option<&'a Group>,
     /// Most open files.
     pub open_files: Option<u64>,
-    /// Nice value, -20 to 19.
-    pub nice: Option<i32>,
+    /// How it will be asked to end.
+    pub stop: StopSignal,
+    /// How it is scheduled.
+    pub priority: Option<Priority>,
     /// Standard input; None: it is empty.
     pub stdin: Option<File>,
     /// Standard output.
@@ -73,18 +79,27 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
     #[allow(clippy::unnecessary_fallible_conversions, clippy::useless_conversion, reason = "not 32 bits everywhere")]
     let umask = launch.umask.map(libc::mode_t::try_from).transpose().map_err(io::Error::other)?;
     let becomes = Becomes {
-        join: launch.join,
+        join: launch.group.map(Group::entrances).transpose()?.unwrap_or_default(),
         umask,
         ids: launch.account.groups.as_ref().map(|groups| (launch.account.uid, launch.account.gid, groups.clone())),
         gid: launch.account.gid,
         open_files: launch.open_files,
-        nice: launch.nice,
+        nice: launch.priority.map(nice),
     };
     // SAFETY: between fork and exec the closure makes system calls on data that was allocated before; it takes no
     // lock and allocates nothing.
     unsafe { command.pre_exec(move || becomes.apply()) };
     let child = command.spawn()?;
     i32::try_from(child.id()).map_err(io::Error::other)
+}
+
+const fn nice(priority: Priority) -> i32 {
+    match priority {
+        Priority::Idle => 19,
+        Priority::Low => 10,
+        Priority::Normal => 0,
+        Priority::High => -10,
+    }
 }
 
 struct Becomes {
@@ -147,6 +162,24 @@ fn check(result: i32) -> io::Result<()> {
 pub fn in_own_session(command: &mut Command) {
     // SAFETY: the closure makes one system call and allocates nothing.
     unsafe { command.pre_exec(|| nix::unistd::setsid().map(drop).map_err(io::Error::from)) };
+}
+
+/// The first line of an output; None: it ended, or took too long.
+pub fn first_line(out: ChildStdout, timeout: Duration) -> io::Result<Option<String>> {
+    use std::io::BufRead;
+    let fd: OwnedFd = out.into();
+    let ready = {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use std::os::fd::AsFd;
+        let mut polled = [PollFd::new(fd.as_fd(), PollFlags::POLLIN)];
+        poll(&mut polled, PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX))?
+    };
+    if ready == 0 {
+        return Ok(None);
+    }
+    let mut line = String::new();
+    io::BufReader::new(File::from(fd)).read_line(&mut line)?;
+    Ok(Some(line.trim_end().to_owned()))
 }
 
 /// Nobody reads our standard output any more: what would go there goes nowhere.

@@ -49,6 +49,19 @@ pub fn tree_of(main: i32, mark: &str, far: bool, other: &dyn Fn(i32) -> bool) ->
     found
 }
 
+/// Process groups are there to be told.
+pub const HAS_PROCESS_GROUPS: bool = true;
+
+/// The living processes of a service that are in the process group of its main process.
+#[must_use]
+pub fn in_group_of(main: i32, far: bool, other: &dyn Fn(i32) -> bool) -> Vec<i32> {
+    if !super::process::send_group(main, None) {
+        return Vec::new();
+    }
+    let tree = tree_of(main, "", far, other);
+    tree.into_iter().filter(|pid| super::process::group_of(*pid) == Some(main)).collect()
+}
+
 /// The value of the mark's variable in a process's environment; None: it has none, or we may not look.
 fn mark_of(pid: i32) -> Option<String> {
     let environment = imp::environment(pid)?;

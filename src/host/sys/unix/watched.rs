@@ -11,7 +11,7 @@ use tokio::io::unix::AsyncFd;
 macro_rules! watched {
     ($(#[$doc:meta])* $name:ident $type:ty) => {
         $(#[$doc])*
-        pub fn $name(owned: $type) -> io::Result<AsyncFd<$type>> {
+        pub(super) fn $name(owned: $type) -> io::Result<AsyncFd<$type>> {
             // SAFETY: the value owns its descriptor, always gives the same one, and is dropped after it was
             // deregistered.
             unsafe { Ok(AsyncFd::register_with_interest(owned, Interest::READABLE)?) }

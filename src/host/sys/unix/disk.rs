@@ -1,0 +1,98 @@
+//! Files that the host writes, in folders that a service's user may write too: never through a link.
+
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A folder that is always there and that nobody wants to unmount.
+#[must_use]
+pub fn neutral_folder() -> PathBuf {
+    PathBuf::from("/")
+}
+
+/// The machine's name.
+#[must_use]
+pub fn hostname() -> String {
+    nix::unistd::gethostname().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether we may execute this file.
+#[must_use]
+pub fn may_execute(program: &Path) -> bool {
+    nix::unistd::access(program, nix::unistd::AccessFlags::X_OK).is_ok()
+}
+
+/// Makes a folder for log files, and those above it.
+pub fn make_log_folder(folder: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)
+}
+
+/// Opens a log for appending: a regular file that is ours or `owner`'s and nobody else's.
+pub fn open_log(path: &Path, owner: Option<u32>) -> io::Result<File> {
+    let file = File::options()
+        .append(true)
+        .create(true)
+        .mode(0o640)
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    let ours = nix::unistd::geteuid().as_raw();
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
+    if metadata.nlink() > 1 {
+        return Err(io::Error::other("it has a second name (a hard link), so it may be somebody else's file"));
+    }
+    if metadata.uid() != ours && Some(metadata.uid()) != owner && metadata.uid() != 0 {
+        return Err(io::Error::other(format!("it belongs to user {}", metadata.uid())));
+    }
+    Ok(file)
+}
+
+/// Gives a log another name.
+pub fn move_log(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+/// Makes a file beside a log.
+pub fn create_log(path: &Path) -> io::Result<File> {
+    File::options().create_new(true).write(true).mode(0o640).open(path)
+}
+
+/// Opens a file for reading and appending; makes it with that mode where it is missing.
+pub fn open_journal(path: &Path, mode: u32) -> io::Result<File> {
+    let mut options = File::options();
+    options.append(true).read(true).create(true).mode(mode).custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC);
+    options.open(path)
+}
+
+/// Whether this open file is the one at that path.
+#[must_use]
+pub fn is_at(file: &File, path: &Path) -> bool {
+    let there = std::fs::symlink_metadata(path).ok();
+    file.metadata().ok().zip(there).is_some_and(|(ours, there)| (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
+}
+
+/// Whether this open file has no name any more.
+#[must_use]
+pub fn is_deleted(file: &File) -> bool {
+    file.metadata().is_ok_and(|ours| ours.nlink() == 0)
+}
+
+/// What tells an open file from others of its file system.
+pub fn file_number(file: &File) -> io::Result<u64> {
+    file.metadata().map(|there| there.ino())
+}
+
+/// Which file this is: its device and its number there.
+#[must_use]
+pub fn number_of(_: &Path, data: &Metadata) -> (u64, u64) {
+    (data.dev(), data.ino())
+}
+
+/// Whether there is a regular file with one name only.
+#[must_use]
+pub fn is_single_file(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|data| data.is_file() && data.nlink() == 1)
+}
