@@ -208,7 +208,8 @@ pub struct Status {
     pub since: Option<String>,
     /// Seconds the main process has run.
     pub uptime: Option<f64>,
-    /// Restarts by the manager or host since the last start by a person.
+    /// Restarts by the manager or host since the last start by a person. None also: not asked for, in a table of very
+    /// many units (systemd: 200) without `--full`, of those that run.
     pub restarts: Option<u64>,
     /// When it is started again, RFC 3339.
     pub next_retry: Option<String>,

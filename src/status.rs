@@ -16,10 +16,10 @@ use crate::exit::Exit;
 use crate::layout::{Layout, Scope};
 use crate::receipt::{self, Fingerprint, Receipt};
 use crate::report::{Drift, State, Status};
-use crate::service::Service;
+use crate::service::{RestartPolicy, Service};
 use crate::session::{Selection, Session, in_order};
 use crate::system::files::{self, Found};
-use crate::system::processes::{Belonging, Look};
+use crate::system::processes::{Belonging, Look, Usage};
 
 /// Up to so many units are looked at in full.
 const FULL: usize = 16;
@@ -81,18 +81,24 @@ fn look_at(
         .collect();
     let missing = missing(session, words, &selected)?;
     let full = full || selected.len() <= FULL;
-    let (asked, drifted) = if full {
-        // The files are looked at while the manager answers.
+    let (asked, drifted, glanced) = if full {
+        // Files and processes are looked at while the manager answers.
         let layout = session.layout.clone();
         std::thread::scope(|scope| {
-            let drifted = scope.spawn(|| {
+            let seen = scope.spawn(|| {
                 let mut installed = Files { layout: &layout, manifests: BTreeMap::new() };
-                selected.iter().map(|(unit, receipt)| installed.drift(unit, receipt)).collect::<Vec<_>>()
+                let drifted = selected.iter().map(|(unit, receipt)| installed.drift(unit, receipt)).collect::<Vec<_>>();
+                let glanced = Glanced::at(&selected);
+                // Read now rather than when the answer is written down.
+                let _ = crate::system::local_time(crate::system::now());
+                (drifted, glanced)
             });
-            (ask(session, &selected, Detail::Full), drifted.join().unwrap_or_default())
+            let asked = ask(session, &selected, Detail::Full);
+            let (drifted, glanced) = seen.join().unwrap_or_default();
+            (asked, drifted, glanced)
         })
     } else {
-        (ask(session, &selected, Detail::Table), Vec::new())
+        (ask(session, &selected, Detail::Table), Vec::new(), Glanced::default())
     };
     let mut services = asked?;
     for ((status, mut drifted), (unit, receipt)) in services.iter_mut().zip(drifted).zip(&selected) {
@@ -101,7 +107,15 @@ fn look_at(
         status.drift_files = drifted.files;
         status.notes.extend(drifted.notes);
     }
-    let mut machine = Machine { layout: &session.layout, look: Look::new() };
+    let uncounted = |(status, (unit, _)): (&Status, &Selected<'_>)| {
+        status.state == State::Running && status.restarts.is_none() && unit.restart.policy != RestartPolicy::Never
+    };
+    if !full && services.iter().zip(&selected).any(uncounted) {
+        notes.push(
+            "restarts of running services are not asked for in a table this long: `--full` shows them".to_owned(),
+        );
+    }
+    let mut machine = Machine { layout: &session.layout, glanced };
     for (status, (unit, receipt)) in services.iter_mut().zip(&selected) {
         machine.join(status, unit, receipt, full);
     }
@@ -168,10 +182,31 @@ fn ask(session: &mut Session, selected: &[Selected<'_>], detail: Detail) -> Resu
     Ok(selected.iter().map(next).collect())
 }
 
+/// What processes were seen to use up, before the manager told which are the services' own.
+#[derive(Default)]
+struct Glanced {
+    look: Look,
+    usage: BTreeMap<u32, Usage>,
+}
+
+impl Glanced {
+    fn at(selected: &[Selected<'_>]) -> Self {
+        let mut look = Look::new();
+        let mut usage = BTreeMap::new();
+        for (unit, receipt) in selected {
+            let main = crate::backend::find(receipt.backend).and_then(|backend| backend.glance(unit, receipt.scope));
+            if let Some(main) = main {
+                usage.insert(main, look.usage(main, &[], Belonging::Cgroup));
+            }
+        }
+        Self { look, usage }
+    }
+}
+
 /// What is added to the managers' answers.
 struct Machine<'a> {
     layout: &'a Layout,
-    look: Look,
+    glanced: Glanced,
 }
 
 impl Machine<'_> {
@@ -218,7 +253,10 @@ impl Machine<'_> {
         let Some(main) = status.pid else { return };
         let known: Vec<u32> = status.processes.iter().map(|process| process.pid).collect();
         let by = if backend == BackendKind::Systemd { Belonging::Cgroup } else { Belonging::Family };
-        let usage = self.look.usage(main, &known, by);
+        let usage = match self.glanced.usage.remove(&main).filter(|_| known.is_empty() && by == Belonging::Cgroup) {
+            Some(usage) => usage,
+            None => self.glanced.look.usage(main, &known, by),
+        };
         if !usage.processes.is_empty() {
             status.processes = usage.processes;
         }

@@ -274,6 +274,12 @@ pub trait Backend: Sync {
     /// The manager's version on this machine, where that matters.
     fn version(&self, scope: Scope) -> Option<u32>;
 
+    /// The main process of a unit as far as the machine shows it without the manager: a guess that `status` looks at
+    /// while the manager is asked, and drops where the manager names another. None: no guess.
+    fn glance(&self, _unit: &Service, _scope: Scope) -> Option<u32> {
+        None
+    }
+
     /// Opens the way to the real manager.
     fn connect(&self, target: &Target) -> Result<Box<dyn Manager>>;
 }

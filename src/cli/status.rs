@@ -17,7 +17,7 @@ pub struct Args {
     /// Services, instances (web@1), or manifests whose services are meant; none: all
     #[arg(value_name = "NAME|MANIFEST")]
     names: Vec<String>,
-    /// Look at processes, ports and drift of however many services
+    /// Look at processes, ports, drift and restarts of however many services
     #[arg(long)]
     full: bool,
     /// Show it again and again, every so often (2s)

@@ -59,6 +59,10 @@ impl Backend for Systemd {
         live::version(scope)
     }
 
+    fn glance(&self, unit: &Service, scope: Scope) -> Option<u32> {
+        live::glance(unit, scope)
+    }
+
     fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
         live::connect(target)
     }

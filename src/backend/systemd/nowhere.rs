@@ -3,6 +3,7 @@
 use crate::backend::{Detection, Manager, Target};
 use crate::error::{Error, Result};
 use crate::layout::Scope;
+use crate::service::Service;
 
 /// Never.
 pub(super) fn detect(_: Scope) -> Detection {
@@ -11,6 +12,11 @@ pub(super) fn detect(_: Scope) -> Detection {
 
 /// None.
 pub(super) const fn version(_: Scope) -> Option<u32> {
+    None
+}
+
+/// Nobody.
+pub(super) const fn glance(_: &Service, _: Scope) -> Option<u32> {
     None
 }
 

@@ -51,18 +51,20 @@ impl DBus {
         Ok(())
     }
 
-    fn all_facts(&mut self, units: &[String]) -> Result<Vec<Facts>> {
+    /// In two questions: what is told of every unit, and everything of those that do not just run, or of all. All that
+    /// systemd says of one takes it longer than all the rest of an answer about a service that runs.
+    fn gather(&mut self, units: &[String], of_all: bool) -> Result<Vec<Facts>> {
         if units.is_empty() {
             return Ok(Vec::new());
         }
-        // Of a unit as such the list has nearly all that is wanted, and all that systemd says of it takes long.
-        let mut calls = Vec::with_capacity(1 + units.len() * 2);
+        let asked = |unit: &str| if is_timer(unit) { &OF_EACH[..1] } else { &OF_EACH[..] };
+        let mut calls = Vec::with_capacity(1 + units.len() * OF_EACH.len());
         calls.push(manager("ListUnitsByNames", &units)?);
         for unit in units {
             let path = object_path(unit);
-            calls.push(call(SYSTEMD, &path, PROPERTIES, "Get", &(UNIT, "StateChangeTimestamp"))?);
-            let own = if is_timer(unit) { TIMER } else { SERVICE };
-            calls.push(call(SYSTEMD, &path, PROPERTIES, "GetAll", &own)?);
+            for question in asked(unit) {
+                calls.push(call(SYSTEMD, &path, PROPERTIES, "Get", question)?);
+            }
         }
         let mut answers = self.bus.batch(&calls, PATIENCE)?.into_iter();
         let listed = match answers.next() {
@@ -71,24 +73,45 @@ impl DBus {
             None => return Err(Error::failed("cannot ask systemd for its units: no answer")),
         };
         let mut all = Vec::with_capacity(units.len());
-        for listed in listed {
+        for (unit, listed) in units.iter().zip(listed) {
             let mut facts = Facts { listed, ..Facts::default() };
-            if let Some(Ok(answer)) = answers.next() {
-                let value: OwnedVariant = body(&answer)?;
-                fill(&mut facts, "StateChangeTimestamp", &value);
-            }
-            if let Some(Ok(answer)) = answers.next() {
-                let body = answer.body();
-                let properties: HashMap<&str, Variant<'_>> = body.deserialize().map_err(|error| odd(&error))?;
-                for (name, value) in properties {
+            for ((_, name), answer) in asked(unit).iter().zip(answers.by_ref()) {
+                if let Ok(answer) = answer {
+                    let value: OwnedVariant = body(&answer)?;
                     fill(&mut facts, name, &value);
                 }
             }
             all.push(facts);
         }
+        let some = (0..units.len()).filter(|at| {
+            let listed = &all[*at].listed;
+            of_all || is_timer(&units[*at]) || (listed.is_loaded() && !listed.just_runs())
+        });
+        self.fill_all(units, &some.collect::<Vec<_>>(), &mut all)?;
         Ok(all)
     }
+
+    /// Everything that systemd says of some of the units.
+    fn fill_all(&mut self, units: &[String], some: &[usize], all: &mut [Facts]) -> Result<()> {
+        let of = |unit: &String| if is_timer(unit) { TIMER } else { SERVICE };
+        let question = |at: &usize| call(SYSTEMD, &object_path(&units[*at]), PROPERTIES, "GetAll", &of(&units[*at]));
+        let calls: Vec<Message> = some.iter().map(question).collect::<Result<_>>()?;
+        for (at, answer) in some.iter().zip(self.bus.batch(&calls, PATIENCE)?) {
+            if let Ok(answer) = answer {
+                let body = answer.body();
+                let properties: HashMap<&str, Variant<'_>> = body.deserialize().map_err(|error| odd(&error))?;
+                for (name, value) in properties {
+                    fill(&mut all[*at], name, &value);
+                }
+            }
+        }
+        Ok(())
+    }
 }
+
+/// What is asked about each unit; of a timer only the first.
+const OF_EACH: [(&str, &str); 4] =
+    [(UNIT, "StateChangeTimestamp"), (SERVICE, "MainPID"), (SERVICE, "NRestarts"), (SERVICE, "StatusText")];
 
 /// The rows of a list in the order of the units.
 fn listed(units: &[String], answer: &Message) -> Result<Vec<Listed>> {
@@ -208,7 +231,8 @@ impl Link for DBus {
 
     fn facts(&mut self, units: &[String], ask: Ask) -> Result<Vec<Facts>> {
         let asked: &[(&str, &str)] = match ask {
-            Ask::All => return self.all_facts(units),
+            Ask::All => return self.gather(units, true),
+            Ask::State => return self.gather(units, false),
             Ask::Origin => &[(UNIT, "FragmentPath"), (SERVICE, "MainPID")],
             Ask::MainPid => &[(SERVICE, "MainPID")],
             Ask::Restarts => &[(SERVICE, "NRestarts")],

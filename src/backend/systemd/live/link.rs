@@ -28,6 +28,11 @@ impl Listed {
         matches!(self.active.as_str(), "inactive" | "failed" | "")
     }
 
+    /// It is up, and its main process with it.
+    pub(super) fn just_runs(&self) -> bool {
+        self.active == "active" && self.sub == "running"
+    }
+
     /// It waits for its next start.
     pub(super) fn is_in_backoff(&self) -> bool {
         self.sub.starts_with("auto-restart")
@@ -45,6 +50,9 @@ pub(super) enum Ask {
     Restarts,
     /// The control group.
     Cgroup,
+    /// What a status shows: when the state changed, the main process, restarts and its own words; of units that do
+    /// not just run everything.
+    State,
     /// Everything below.
     All,
 }

@@ -6,11 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use crate::backend::{Detection, Manager, Target};
 use crate::error::{Error, Result};
 use crate::layout::Scope;
+use crate::service::Service;
 use crate::system::machine;
 
 mod bus;
 mod clock;
 mod dbus;
+mod groups;
 mod journal;
 mod linger;
 mod link;
@@ -56,6 +58,11 @@ pub(super) fn version(scope: Scope) -> Option<u32> {
     let version = link.version().ok().flatten();
     *PARKED.lock().unwrap_or_else(PoisonError::into_inner) = Some((scope, link));
     version
+}
+
+/// See [`crate::backend::Backend::glance`].
+pub(super) fn glance(unit: &Service, scope: Scope) -> Option<u32> {
+    groups::Groups::find(scope).only_process(unit)
 }
 
 /// The way to it.

@@ -1,10 +1,9 @@
 //! Status, in as few questions as its detail allows: a table of hundreds of units asks the manager once for the states,
-//! finds main processes in the control groups, and asks one more question for each unit that could have been restarted.
-
-use std::io::Read;
-use std::path::{Path, PathBuf};
+//! finds main processes in the control groups, and asks one more question for each unit that could have been restarted
+//! unless there are very many.
 
 use super::clock::rfc3339;
+use super::groups::{Groups, short};
 use super::link::{Ask, Facts};
 use super::manager::{Systemd, timer_of};
 use super::state;
@@ -14,7 +13,10 @@ use crate::error::Result;
 use crate::layout::Scope;
 use crate::report::{State, Status};
 use crate::service::{LogFile, ReadyWhen, RestartPolicy, Service};
-use crate::system::machine;
+
+/// In a table of more units than this the restarts of those that run are not asked for: the manager answers such a
+/// question for one unit at a time, and hundreds of them would take longer than all the rest.
+pub(super) const COUNTED: usize = 200;
 
 /// The facts of services and, for those that have one, of timers.
 struct Gathered {
@@ -48,8 +50,8 @@ pub(super) fn status(systemd: &mut Systemd, units: &[Service], detail: Detail) -
 fn everything(systemd: &mut Systemd, units: &[Service]) -> Result<Gathered> {
     let services: Vec<String> = units.iter().map(|unit| names::unit(&unit.id(), "service")).collect();
     let timers: Vec<String> = units.iter().map(timer_of).filter(|timer| !timer.is_empty()).collect();
-    let services = systemd.link.facts(&services, Ask::All)?;
-    let mut found = systemd.link.facts(&timers, Ask::All)?.into_iter();
+    let services = systemd.link.facts(&services, Ask::State)?;
+    let mut found = systemd.link.facts(&timers, Ask::State)?.into_iter();
     let timers = units.iter().map(|unit| if names::has_timer(unit) { found.next() } else { None }).collect();
     Ok(Gathered { services, timers, uptimes: Vec::new() })
 }
@@ -61,7 +63,7 @@ fn table(systemd: &mut Systemd, units: &[Service], clock: &Clock) -> Result<Gath
     let mut listed = systemd.link.list(&all)?;
     // Timers are few, and their times are what one looks for.
     listed.truncate(names.len());
-    let mut timers = systemd.link.facts(&timer_names, Ask::All)?.into_iter();
+    let mut timers = systemd.link.facts(&timer_names, Ask::State)?.into_iter();
     let timers = units.iter().map(|unit| if names::has_timer(unit) { timers.next() } else { None }).collect();
     let mut services: Vec<Facts> = listed.into_iter().map(|listed| Facts { listed, ..Facts::default() }).collect();
 
@@ -79,7 +81,7 @@ fn table(systemd: &mut Systemd, units: &[Service], clock: &Clock) -> Result<Gath
         }
         if facts.listed.active == "active" && facts.listed.sub != "exited" {
             running.push(at);
-            if unit.restart.policy != RestartPolicy::Never {
+            if unit.restart.policy != RestartPolicy::Never && units.len() <= COUNTED {
                 restarts.push(at);
             }
         }
@@ -110,7 +112,7 @@ fn table(systemd: &mut Systemd, units: &[Service], clock: &Clock) -> Result<Gath
     for (at, found) in pids.iter().zip(ask(systemd, &pids, Ask::MainPid)?) {
         services[*at].main_pid = found.main_pid;
     }
-    for (at, found) in dear.iter().zip(ask(systemd, &dear, Ask::All)?) {
+    for (at, found) in dear.iter().zip(ask(systemd, &dear, Ask::State)?) {
         services[*at] = found;
     }
     Ok(Gathered { services, timers, uptimes })
@@ -166,50 +168,6 @@ fn one(
     });
     status.notes.extend(facts.status_text.iter().map(|text| format!("it says: {text}")));
     status
-}
-
-/// Where the manager keeps its units' control groups.
-struct Groups {
-    root: Option<PathBuf>,
-    prefix: &'static str,
-}
-
-impl Groups {
-    fn find(scope: Scope) -> Self {
-        let uid = machine::euid();
-        let (below, prefix) = match scope {
-            Scope::System => ("system.slice".to_owned(), "system"),
-            Scope::User => (format!("user.slice/user-{uid}.slice/user@{uid}.service/app.slice"), "app"),
-        };
-        let root = ["/sys/fs/cgroup", "/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified"]
-            .iter()
-            .map(|root| PathBuf::from(root).join(&below))
-            .find(|path| path.is_dir());
-        Self { root, prefix }
-    }
-
-    /// The process of a unit that has exactly one: it is the main process then. None: ask the manager.
-    fn only_process(&self, unit: &Service) -> Option<u32> {
-        let root = self.root.as_ref()?;
-        let mut path = root.clone();
-        if names::is_template(unit) {
-            // The manager puts a template's instances into a slice of their own; a dash would nest slices.
-            path.push(format!("{}-{}.slice", self.prefix, unit.name.replace('-', "\\x2d")));
-        }
-        path.push(names::unit(&unit.id(), "service"));
-        path.push("cgroup.procs");
-        let text = short(&path)?;
-        let mut lines = text.lines();
-        let only = lines.next()?.parse().ok().filter(|pid| *pid != 0)?;
-        lines.next().is_none().then_some(only)
-    }
-}
-
-/// A short file of the kernel's in two reads: it does not tell its length, so without room it takes many.
-fn short(path: &Path) -> Option<String> {
-    let mut text = String::with_capacity(1024);
-    std::fs::File::open(path).ok()?.read_to_string(&mut text).ok()?;
-    Some(text)
 }
 
 /// The time now, on the clocks that matter.

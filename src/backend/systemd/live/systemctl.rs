@@ -176,7 +176,7 @@ impl Link for Systemctl {
             Ask::MainPid => "Id,MainPID",
             Ask::Restarts => "Id,NRestarts",
             Ask::Cgroup => "Id,ControlGroup",
-            Ask::All => EVERYTHING,
+            Ask::State | Ask::All => EVERYTHING,
         };
         Ok(self.show(units, properties)?.iter().map(facts).collect())
     }
