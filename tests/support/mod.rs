@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+#[cfg(target_os = "linux")]
+pub mod launchd;
+
 /// How long a state is waited for; far more than it takes, so that a busy machine fails no test.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
