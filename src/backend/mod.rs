@@ -23,6 +23,7 @@ use crate::report::{Effect, Sent, State, Status, Wanted};
 use crate::service::{Secret, Service};
 
 pub mod embedded;
+pub mod launchd;
 pub mod systemd;
 pub mod windows;
 
@@ -285,7 +286,7 @@ pub trait Backend: Sync {
 }
 
 /// Every backend, in the order in which detection asks.
-pub static ALL: &[&dyn Backend] = &[&systemd::Systemd, &windows::Windows, &embedded::Embedded];
+pub static ALL: &[&dyn Backend] = &[&systemd::Systemd, &launchd::Launchd, &windows::Windows, &embedded::Embedded];
 
 /// The backend of a kind. None: not built yet.
 #[must_use]

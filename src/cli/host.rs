@@ -18,6 +18,9 @@ pub struct Args {
     /// The service's name, where its spec lies where install puts it
     #[arg(long, value_name = "NAME", conflicts_with = "spec")]
     service: Option<String>,
+    /// Exit with 0 also when the service failed for good: for a manager that starts again whatever ends otherwise
+    #[arg(long)]
+    end_well: bool,
 }
 
 /// Runs the service until it is stopped or has given up.
@@ -38,5 +41,6 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
             .hint("another version of daemonctl wrote it; install the manifest again")
     })?;
     let exit = crate::host::run_one(service, &layout)?;
+    let exit = if args.end_well && exit == Exit::ServiceFailed { Exit::Done } else { exit };
     Ok(Report::done(views::said(String::new(), serde_json::json!({ "exit": exit }))).with_exit(exit))
 }

@@ -1,0 +1,72 @@
+//! launchd of macOS: jobs as property lists, the manager through `launchctl`.
+//!
+//! The pure half is `answer`, [`names`], `keys`, `render` and the readers of what `launchctl` prints; it works on every
+//! operating system. The half that acts is `live`. It does so through one seam: every call is `launchctl VERB ...` with
+//! the modern verbs (`bootstrap`, `bootout`, `kickstart`, `kill`, `enable`, `disable`, `print`, `print-disabled`) and
+//! explicit domains, each under a deadline. The program is `/bin/launchctl` on macOS; a debug build takes the one that
+//! `DAEMONCTL_LAUNCHCTL` names on any Unix, so that all of this is tested on Linux against a model of launchd. The
+//! folders are those of the layout: `LaunchDaemons` or `LaunchAgents` below its configuration folder, which is `/Library` or
+//! `~/Library` on macOS, `/etc` or `~/.config` elsewhere.
+
+use super::{Answer, Artifact, Backend, BackendKind, Detection, Hosting, Manager, Target};
+use crate::error::Result;
+use crate::key::Key;
+use crate::layout::Scope;
+use crate::service::Service;
+
+mod answer;
+mod calendar;
+mod hosted;
+mod keys;
+#[cfg(unix)]
+mod live;
+#[cfg(not(unix))]
+#[path = "nowhere.rs"]
+mod live;
+pub mod names;
+mod render;
+#[cfg(test)]
+mod sample;
+mod text;
+
+/// The backend.
+#[derive(Debug, Clone, Copy)]
+pub struct Launchd;
+
+impl Backend for Launchd {
+    fn kind(&self) -> BackendKind {
+        BackendKind::Launchd
+    }
+
+    fn answer(&self, key: Key, service: Option<&Service>, target: &Target) -> Answer {
+        answer::answer(key, service, target)
+    }
+
+    fn always_hosts(&self) -> bool {
+        false
+    }
+
+    fn enables_by_files(&self) -> bool {
+        false
+    }
+
+    fn native_names(&self, service: &Service, target: &Target) -> Result<Vec<String>> {
+        names::all(service, target)
+    }
+
+    fn render(&self, service: &Service, hosting: Hosting, target: &Target) -> Result<Vec<Artifact>> {
+        render::artifacts(service, hosting, target)
+    }
+
+    fn detect(&self, _: Scope) -> Detection {
+        live::detect()
+    }
+
+    fn version(&self, _: Scope) -> Option<u32> {
+        None
+    }
+
+    fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
+        live::connect(target)
+    }
+}
