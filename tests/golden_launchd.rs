@@ -55,6 +55,7 @@ fn render(text: &[u8], target: &Target) -> BTreeMap<PathBuf, String> {
                 Body::File { content, .. } => String::from_utf8(content).unwrap(),
                 Body::Link { target } => format!("-> {}\n", target.display()),
                 Body::Secrets { entries, format } => format!("{format:?} {entries:#?}\n"),
+                Body::Scm(_) => panic!("the SCM is not of macOS"),
             };
             let path = artifact.path.to_string_lossy().into_owned();
             files.insert(PathBuf::from(path.trim_start_matches('/')), content);
