@@ -6,8 +6,13 @@ use crate::support::Test;
 
 /// The file that install wrote for the service.
 fn artifact(t: &Test) -> PathBuf {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let home = t.home_dir();
     let name = t.fill("{p}a");
+    if t.launchd() {
+        // Named by its label.
+        let files = std::fs::read_dir(t.definitions()).unwrap().map(|entry| entry.unwrap().path());
+        return files.into_iter().find(|path| path.to_string_lossy().contains(&name)).unwrap();
+    }
     match (t.systemd(), t.system_scope()) {
         (true, true) => format!("/etc/systemd/system/{name}.service").into(),
         (true, false) => home.join(format!(".config/systemd/user/{name}.service")),

@@ -9,11 +9,18 @@ const VALUES: [&str; 3] = ["from-a-file-7391", "from-the-env-8402", "from-a-comm
 
 /// Where daemonctl and the manager keep what they were told.
 fn places(t: &Test) -> Vec<PathBuf> {
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let home = t.home_dir();
     if t.system_scope() {
-        ["/etc/systemd", "/var/lib/daemonctl", "/run/daemonctl", "/var/log/daemonctl", "/run/systemd/system"]
-            .map(PathBuf::from)
-            .to_vec()
+        [
+            "/etc/systemd",
+            "/etc/LaunchDaemons",
+            "/var/lib/daemonctl",
+            "/run/daemonctl",
+            "/var/log/daemonctl",
+            "/run/systemd/system",
+        ]
+        .map(PathBuf::from)
+        .to_vec()
     } else {
         vec![home.join(".config"), home.join(".local"), home.join(".cache")]
     }

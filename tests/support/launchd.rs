@@ -7,6 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use super::Where;
+
 /// A running model. When it is dropped every process of it ends.
 pub struct Model {
     /// Its folder: the socket, the override data base, `launchctl`.
@@ -112,8 +114,12 @@ impl Model {
 
     /// The loaded service with this label; null: there is none.
     pub fn job(&self, label: &str) -> Value {
-        let jobs: Value = serde_json::from_str(&self.run(&["model", "state"]).ok().out).unwrap();
-        jobs.as_array().unwrap().iter().find(|job| job["label"] == label).cloned().unwrap_or(Value::Null)
+        self.jobs().into_iter().find(|job| job["label"] == label).unwrap_or(Value::Null)
+    }
+
+    /// The loaded services.
+    pub fn jobs(&self) -> Vec<Value> {
+        serde_json::from_str(&self.run(&["model", "state"]).ok().out).unwrap()
     }
 
     /// The process of a service that runs.
@@ -200,4 +206,26 @@ pub fn printed(text: &str, key: &str) -> Option<String> {
 /// No knobs but these: every account is us, user 501 is logged in, and a second between spawns is a blink.
 pub fn quick() -> Value {
     json!({ "one_account": true, "gui": [501], "user": [501], "spawn_second": 1 })
+}
+
+/// A model for a test of the contract: the machine that its place says, in the dialect of `DAEMONCTL_LAUNCHD_DIALECT`.
+/// The seconds between two spawns are short; those of `ExitTimeOut` are real.
+pub fn for_contract(place: Where, dir: &Path) -> Model {
+    let model = Model::start(&dir.join("launchd"));
+    let uid = nix::unistd::geteuid().as_raw();
+    let own = if place == Where::LaunchdSystem { vec![] } else { vec![uid] };
+    let gui = if place == Where::LaunchdGui { own.clone() } else { vec![] };
+    let (home, run) = (dir.join("home"), dir.join("run"));
+    let dialect = std::env::var("DAEMONCTL_LAUNCHD_DIALECT").unwrap_or_else(|_| "26".to_owned());
+    let definitions = match place {
+        Where::LaunchdSystem => PathBuf::from("/etc/LaunchDaemons"),
+        _ => home.join(".config/LaunchAgents"),
+    };
+    std::fs::create_dir_all(&definitions).unwrap();
+    let (daemons, agents) = if own.is_empty() { (vec![definitions], vec![]) } else { (vec![], vec![definitions]) };
+    model.set(&json!({
+        "dialect": dialect, "spawn_second": 50, "user": own, "gui": gui, "daemons": daemons, "agents": agents,
+        "homes": { uid.to_string(): home }, "environment": { "XDG_RUNTIME_DIR": run },
+    }));
+    model
 }

@@ -32,8 +32,25 @@ pub enum Where {
     SystemdUser,
     /// No service manager, as root or a user.
     Embedded,
+    /// The model of launchd, as root, in the system domain.
+    LaunchdSystem,
+    /// The same, as a user who is logged in at the window server, in a home of its own.
+    LaunchdGui,
+    /// The same, as a user who is not.
+    LaunchdUser,
     /// No machine of the test's own: a home of its own, user scope, embedded.
     Home,
+}
+
+impl Where {
+    /// Whether a test has a home of its own.
+    fn own_home(self) -> bool {
+        matches!(self, Self::Home | Self::LaunchdGui | Self::LaunchdUser)
+    }
+
+    fn launchd(self) -> bool {
+        matches!(self, Self::LaunchdSystem | Self::LaunchdGui | Self::LaunchdUser)
+    }
 }
 
 /// One test.
@@ -43,6 +60,8 @@ pub struct Test {
     /// Its folder.
     pub dir: PathBuf,
     prefix: String,
+    #[cfg(target_os = "linux")]
+    model: Option<launchd::Model>,
     _folder: tempfile::TempDir,
     _turn: Option<MutexGuard<'static, ()>>,
 }
@@ -57,10 +76,11 @@ impl Test {
             Ok("systemd") => Where::Systemd,
             Ok("systemd-user") => Where::SystemdUser,
             Ok("embedded") => Where::Embedded,
+            Ok("launchd-system") => Where::LaunchdSystem,
+            Ok("launchd-gui") => Where::LaunchdGui,
+            Ok("launchd-user") => Where::LaunchdUser,
             _ => {
-                eprintln!(
-                    "{name}: needs a machine of its own; run it with scripts/live-systemd or scripts/live-embedded"
-                );
+                eprintln!("{name}: needs a machine of its own; run it with scripts/live-*");
                 return None;
             }
         };
@@ -73,19 +93,77 @@ impl Test {
     }
 
     fn new(name: &str, place: Where) -> Self {
-        let turn = (place != Where::Home).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+        let turn = (!place.own_home()).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
         let folder = tempfile::Builder::new().prefix("daemonctl-test-").tempdir().unwrap();
         // A service may run as another user, who must reach what its manifest names.
         #[cfg(unix)]
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let dir = folder.path().canonicalize().unwrap();
         std::fs::create_dir(dir.join("run")).unwrap();
-        if place == Where::Home {
+        if place.own_home() {
             std::fs::create_dir(dir.join("home")).unwrap();
         }
         #[cfg(unix)]
         std::fs::set_permissions(dir.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-        Self { place, dir, prefix: format!("{}-", name.replace('_', "-")), _folder: folder, _turn: turn }
+        #[cfg(target_os = "linux")]
+        let model = place.launchd().then(|| launchd::for_contract(place, &dir));
+        Self {
+            place,
+            prefix: format!("{}-", name.replace('_', "-")),
+            #[cfg(target_os = "linux")]
+            model,
+            dir,
+            _folder: folder,
+            _turn: turn,
+        }
+    }
+
+    /// The model of launchd that the test runs on.
+    #[cfg(target_os = "linux")]
+    pub fn model(&self) -> &launchd::Model {
+        self.model.as_ref().unwrap()
+    }
+
+    /// The domain of launchd that its services are in.
+    #[cfg(target_os = "linux")]
+    pub fn domain(&self) -> String {
+        let uid = nix::unistd::geteuid();
+        match self.place {
+            Where::LaunchdGui => format!("gui/{uid}"),
+            Where::LaunchdUser => format!("user/{uid}"),
+            _ => "system".to_owned(),
+        }
+    }
+
+    /// The label of an installed service of this test.
+    #[cfg(target_os = "linux")]
+    pub fn label(&self, service: &str) -> String {
+        self.job(service)["label"].as_str().unwrap_or_else(|| panic!("`{service}` is not loaded")).to_owned()
+    }
+
+    /// What the model knows of a service of this test; null: it is not loaded.
+    #[cfg(target_os = "linux")]
+    pub fn job(&self, service: &str) -> Value {
+        let name = format!("{}{service}", self.prefix);
+        let found = self
+            .model()
+            .jobs()
+            .into_iter()
+            .find(|job| job["label"].as_str().is_some_and(|label| label.ends_with(&name)));
+        found.unwrap_or(Value::Null)
+    }
+
+    /// Whether the model of launchd runs the machine.
+    pub fn launchd(&self) -> bool {
+        self.place.launchd()
+    }
+
+    /// The home of who runs the program.
+    pub fn home_dir(&self) -> PathBuf {
+        if self.place.own_home() {
+            return self.dir.join("home");
+        }
+        std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default()
     }
 
     /// Whether systemd runs the machine.
@@ -97,7 +175,8 @@ impl Test {
     pub fn system_scope(&self) -> bool {
         match self.place {
             Where::Systemd => true,
-            Where::SystemdUser | Where::Home => false,
+            Where::LaunchdSystem => true,
+            Where::SystemdUser | Where::Home | Where::LaunchdGui | Where::LaunchdUser => false,
             Where::Embedded => is_root(),
         }
     }
@@ -130,13 +209,20 @@ impl Test {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(program());
         command.current_dir(&self.dir).stdin(Stdio::null()).env_remove("DAEMONCTL_KILL_AT");
-        if self.place == Where::Home {
+        #[cfg(target_os = "linux")]
+        if let Some(model) = &self.model {
+            command.env("DAEMONCTL_LAUNCHCTL", model.launchctl());
+            for name in ["SSH_TTY", "SUDO_UID", "SUDO_GID", "SUDO_USER"] {
+                command.env_remove(name);
+            }
+        }
+        if self.place.own_home() {
             let home = self.dir.join("home");
             for name in ["XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
                 command.env_remove(name);
             }
             command.env("HOME", home).env("XDG_RUNTIME_DIR", self.dir.join("run"));
-            if !args.contains(&"--backend") && !args.contains(&"--root") {
+            if self.place == Where::Home && !args.contains(&"--backend") && !args.contains(&"--root") {
                 command.args(["--user", "--backend", "embedded"]);
             }
         }
@@ -198,30 +284,38 @@ impl Test {
 
     /// daemonctl's state folder.
     pub fn state(&self) -> PathBuf {
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        match (self.place, self.system_scope()) {
-            (Where::Home, _) => self.dir.join("home/.local/state/daemonctl"),
-            (_, true) => "/var/lib/daemonctl".into(),
-            (_, false) => home.join(".local/state/daemonctl"),
+        if self.system_scope() {
+            return "/var/lib/daemonctl".into();
         }
+        self.home_dir().join(".local/state/daemonctl")
     }
 
     /// daemonctl's runtime folder.
     pub fn runtime(&self) -> PathBuf {
-        match (self.place, self.system_scope()) {
-            (Where::Home, _) => self.dir.join("run/daemonctl"),
-            (_, true) => "/run/daemonctl".into(),
-            (_, false) => PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default()).join("daemonctl"),
+        if self.place.own_home() {
+            return self.dir.join("run/daemonctl");
         }
+        if self.system_scope() {
+            return "/run/daemonctl".into();
+        }
+        PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_default()).join("daemonctl")
     }
 
     fn folders(&self) -> Vec<PathBuf> {
-        let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
         match (self.place, self.system_scope()) {
+            (place, _) if place.launchd() => vec![self.definitions()],
             (Where::Home, _) => vec![self.dir.join("home/.config")],
             (_, true) => vec!["/etc/systemd".into()],
-            (_, false) => vec![home.join(".config/systemd")],
+            (_, false) => vec![self.home_dir().join(".config/systemd")],
         }
+    }
+
+    /// Where launchd finds definitions: below the configuration folder of this system's layout.
+    pub fn definitions(&self) -> PathBuf {
+        if self.system_scope() {
+            return "/etc/LaunchDaemons".into();
+        }
+        self.home_dir().join(".config/LaunchAgents")
     }
 }
 
