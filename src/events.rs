@@ -51,6 +51,10 @@ pub enum What {
     LogTrouble,
     /// Its output is written again.
     LogRecovered,
+    /// It uses more than a threshold of the manifest, or restarts more often.
+    OverThreshold,
+    /// It no longer does.
+    UnderThreshold,
     /// One of its event hooks failed; that itself is told to no hook.
     HookFailed,
 }
@@ -78,9 +82,46 @@ impl What {
             Self::Adopted => "adopted",
             Self::LogTrouble => "log-trouble",
             Self::LogRecovered => "log-recovered",
+            Self::OverThreshold => "over-threshold",
+            Self::UnderThreshold => "under-threshold",
             Self::HookFailed => "hook-failed",
         }
     }
+}
+
+/// What a threshold is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Measure {
+    /// Resident bytes.
+    Memory,
+    /// Processor cores, averaged over about ten seconds.
+    Cpu,
+    /// Restarts within the last hour.
+    Restarts,
+}
+
+impl Measure {
+    /// The word that is shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::Restarts => "restarts",
+        }
+    }
+}
+
+/// A value and its threshold.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Measured {
+    /// Of what, and so in which unit.
+    pub measure: Measure,
+    /// What it is.
+    pub value: f64,
+    /// What it was not to exceed.
+    pub threshold: f64,
 }
 
 /// One thing that happened to one unit.
@@ -116,6 +157,9 @@ pub struct Event {
     /// With the event after an end: how it was stopped, rung by rung, where it was.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<Sent>,
+    /// With `over-threshold` and `under-threshold`: what was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// For hooks: the machine's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -141,6 +185,7 @@ impl Event {
             restarts: None,
             reason: None,
             stop: Vec::new(),
+            measured: None,
             host: None,
             missed: None,
         }

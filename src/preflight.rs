@@ -65,10 +65,16 @@ impl Look<'_> {
             (Key::HooksPostStop, &hooks.post_stop),
             (Key::HooksEvent, &hooks.event),
         ];
-        for (key, Hook { action, .. }) in lists.iter().flat_map(|(key, list)| list.iter().map(move |hook| (*key, hook)))
+        for (key, Hook { action, secret, .. }) in
+            lists.iter().flat_map(|(key, list)| list.iter().map(move |hook| (*key, hook)))
         {
             if let HookAction::Command(command) = action {
                 self.program(service, key, command);
+            }
+            match secret {
+                Some(Secret::Command(command)) => self.program(service, key, command),
+                Some(Secret::File(path)) => self.file(service, key, path, "the secret's file"),
+                Some(Secret::Env(_) | Secret::Credential(_)) | None => {}
             }
         }
         for secret in service.security.secrets.values() {

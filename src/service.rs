@@ -89,6 +89,9 @@ pub struct Service {
     pub logs: Logs,
     /// What it may use up.
     pub limits: Limits,
+    /// What is worth an event.
+    #[serde(default, skip_serializing_if = "Thresholds::is_empty")]
+    pub thresholds: Thresholds,
     /// What it may touch.
     pub security: Security,
     /// Commands around its life.
@@ -585,6 +588,25 @@ pub struct Limits {
     pub priority: Option<Priority>,
 }
 
+/// What raises an event when it is exceeded, and another when that is over.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Thresholds {
+    /// Resident bytes of all its processes.
+    pub memory: Option<u64>,
+    /// Processor cores, averaged over about ten seconds; more than 0.
+    pub cpu: Option<f64>,
+    /// Restarts within the last hour.
+    pub restarts_per_hour: Option<u32>,
+}
+
+impl Thresholds {
+    /// Nothing is.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.memory.is_none() && self.cpu.is_none() && self.restarts_per_hour.is_none()
+    }
+}
+
 /// How a service is scheduled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -647,6 +669,9 @@ pub struct Hook {
     pub timeout: Duration,
     /// What its failure means.
     pub on_failure: HookFailure,
+    /// With a webhook: the key that its requests are signed with. Never a credential.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
 }
 
 /// What a hook does.

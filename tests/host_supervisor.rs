@@ -48,6 +48,8 @@ mod tells_events;
 mod waits_until_ready;
 #[path = "host/watches_files.rs"]
 mod watches_files;
+#[path = "host/watches_thresholds.rs"]
+mod watches_thresholds;
 #[path = "host/writes_logs.rs"]
 mod writes_logs;
 

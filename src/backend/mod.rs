@@ -24,6 +24,7 @@ use crate::service::{Secret, Service};
 
 pub mod embedded;
 pub mod launchd;
+mod signing;
 pub mod systemd;
 pub mod windows;
 

@@ -123,9 +123,11 @@ impl Sink for Shown {
 
 const fn color(what: What) -> anstyle::Style {
     match what {
-        What::Ready | What::Completed | What::Healthy | What::Reloaded | What::LogRecovered => GREEN,
+        What::Ready | What::Completed | What::Healthy | What::Reloaded | What::LogRecovered | What::UnderThreshold => {
+            GREEN
+        }
         What::GaveUp | What::Failed | What::Unhealthy | What::LogTrouble => RED,
-        What::Backoff | What::HookFailed | What::ReloadRefused | What::StopRefused => YELLOW,
+        What::Backoff | What::OverThreshold | What::HookFailed | What::ReloadRefused | What::StopRefused => YELLOW,
         What::Exited | What::Adopted => BOLD,
         What::Armed | What::Starting | What::Stopping | What::Stopped => anstyle::Style::new(),
     }

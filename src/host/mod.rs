@@ -2,7 +2,8 @@
 //!
 //! `machine` decides, and is pure; the rest are its senses and its hands. `engine` is the loop, `logs` what services
 //! write, `watch` the files whose change means something, `schedule` when
-//! tasks run, `state` what others read of it, `control` and `client` how it is talked to, `sys` what differs by operating
+//! tasks run, `threshold` what of their use is worth an event, `state` what others read of it, `control` and `client` how it
+//! is talked to, `sys` what differs by operating
 //! system.
 //!
 //! Where things lie (see [`Layout`](crate::layout::Layout)): in the runtime folder the lock, the control socket, `state.json` and each unit's
@@ -23,6 +24,7 @@ pub mod machine;
 pub mod schedule;
 pub mod state;
 pub mod sys;
+pub mod threshold;
 #[cfg(unix)]
 pub mod watch;
 pub mod words;

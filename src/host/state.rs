@@ -64,6 +64,9 @@ pub struct Record {
     pub logs: Vec<LogRecord>,
     /// Who was sent what by the last stop.
     pub stop: Vec<Sent>,
+    /// Where it has thresholds: what was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter: Option<Box<super::threshold::Meter>>,
     /// From a supervisor that left: the beginning of a line in each pipe, to go on with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unfinished: Vec<Vec<u8>>,
@@ -189,6 +192,8 @@ impl Record {
             status.next_run = runs.next.filter(|_| !orphaned).map(super::logs::format::stamp);
             status.notes.extend(runs.skipped.clone());
         }
+        let over = self.meter.iter().flat_map(|meter| meter.over());
+        status.notes.extend(over.map(|measure| format!("{} is over its threshold", measure.name())));
         for log in &self.logs {
             if let Some(trouble) = &log.trouble {
                 status.notes.push(format!("{trouble}; {} bytes of output are lost", log.dropped));

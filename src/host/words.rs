@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::machine::Ended;
+use crate::events::{Measure, Measured};
 
 /// `1m 30s`, `500ms`.
 #[must_use]
@@ -33,6 +34,20 @@ pub fn ended(last: Option<&Ended>, blame: Option<&str>) -> String {
     }
 }
 
+/// A threshold that was crossed: `memory is 412.0 MiB, over 400.0 MiB`.
+#[must_use]
+pub fn crossed(over: bool, measured: &Measured) -> String {
+    let show = |value: f64| match measured.measure {
+        Measure::Memory => format!("{:.1} MiB", value / (1024.0 * 1024.0)),
+        Measure::Cpu => format!("{value:.2} cores"),
+        Measure::Restarts => format!("{value} in an hour"),
+    };
+    let verb = if measured.measure == Measure::Restarts { "were" } else { "is" };
+    let word = if over { "over" } else { "under" };
+    let (value, threshold) = (show(measured.value), show(measured.threshold));
+    format!("{} {verb} {value}, {word} {threshold}", measured.measure.name())
+}
+
 /// The name of a signal without `SIG`; its number where it has none.
 #[must_use]
 pub fn signal_name(number: i32) -> String {
@@ -48,6 +63,16 @@ mod tests {
         assert_eq!(duration(Duration::from_millis(90_500)), "1m 30s 500ms");
         assert_eq!(duration(Duration::from_secs(300)), "5m");
         assert_eq!(duration(Duration::ZERO), "0s");
+    }
+
+    #[test]
+    fn a_crossing_has_its_unit() {
+        let measured = |measure, value, threshold| Measured { measure, value, threshold };
+        let memory = measured(Measure::Memory, 432_013_312.0, 419_430_400.0);
+        assert_eq!(crossed(true, &memory), "memory is 412.0 MiB, over 400.0 MiB");
+        let restarts = measured(Measure::Restarts, 6.0, 5.0);
+        assert_eq!(crossed(true, &restarts), "restarts were 6 in an hour, over 5 in an hour");
+        assert_eq!(crossed(false, &measured(Measure::Cpu, 0.25, 0.9)), "cpu is 0.25 cores, under 0.90 cores");
     }
 
     #[test]

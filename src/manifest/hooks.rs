@@ -13,9 +13,10 @@ use super::build::{Build, key_of};
 use super::decode::{At, Decoder, Defs, Field, Raw, Value, table, words};
 use super::error::ManifestError;
 use super::layers::Layers;
+use super::security::{self, SecretTable};
 use super::text::Url;
 use super::units::SomeTime;
-use crate::service::{Hook, HookAction, HookFailure, Hooks};
+use crate::service::{Hook, HookAction, HookFailure, Hooks, Secret};
 
 /// Long enough for a migration.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -44,6 +45,8 @@ table! {
         command: Argv,
         /// A POST request; for `event` only.
         webhook: Url,
+        /// What a webhook's requests are signed with (HMAC-SHA256, as Standard Webhooks has it): file, env or command.
+        secret: Box<SecretTable>,
         /// Then it is killed, and has failed; 5m unless given.
         timeout: SomeTime,
         /// abort or ignore; abort for `pre_start`, ignore for the others unless given.
@@ -133,7 +136,12 @@ pub(crate) fn build(layers: Option<Layers<'_, HooksTable>>, cx: &mut Build<'_>) 
 fn hook(entry: &At<Entry>, failure: HookFailure, event: bool, cx: &mut Build<'_>) -> Option<Hook> {
     let table = match &entry.value {
         Entry::Command(command) => {
-            return Some(Hook { action: HookAction::Command(cx.argv(command)), timeout: TIMEOUT, on_failure: failure });
+            return Some(Hook {
+                action: HookAction::Command(cx.argv(command)),
+                timeout: TIMEOUT,
+                on_failure: failure,
+                secret: None,
+            });
         }
         Entry::Table(table) => table,
     };
@@ -156,5 +164,20 @@ fn hook(entry: &At<Entry>, failure: HookFailure, event: bool, cx: &mut Build<'_>
         }
         HookAction::Webhook(cx.url(&webhook.value, webhook.at))
     };
-    Some(Hook { action, timeout: table.timeout.as_ref().map_or(TIMEOUT, |timeout| timeout.value.0), on_failure })
+    let timeout = table.timeout.as_ref().map_or(TIMEOUT, |timeout| timeout.value.0);
+    Some(Hook { action, timeout, on_failure, secret: table.secret.as_ref().and_then(|field| signed(table, field, cx)) })
+}
+
+/// What a webhook's requests are signed with.
+fn signed(hook: &HookTable, field: &Field<Box<SecretTable>>, cx: &mut Build<'_>) -> Option<Secret> {
+    if hook.webhook.is_none() {
+        let error = ManifestError::new(field.key, "`secret` is for `webhook` only: requests are signed with it");
+        cx.fault(error.hint("a command has the service's own secrets in its environment"));
+    }
+    if let Some(credential) = &field.value.credential {
+        let error = ManifestError::new(credential.key, "a webhook's secret cannot be a credential");
+        cx.fault(error.expected("expected `file`, `env` or `command`"));
+        return None;
+    }
+    security::secret_at(&field.value, field.at, cx)
 }

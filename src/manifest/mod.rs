@@ -54,6 +54,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod text;
+mod thresholds;
 mod units;
 mod watch;
 mod windows;

@@ -14,7 +14,9 @@ use super::parse::Manifest;
 use super::service::{EnvFileItem, ServiceTable};
 use super::source::{Position, Span};
 use super::text::{Line, Set};
-use super::{health, hooks, limits, logs, native, probe, ready, reload, restart, schedule, security, stop, watch};
+use super::{
+    health, hooks, limits, logs, native, probe, ready, reload, restart, schedule, security, stop, thresholds, watch,
+};
 use crate::backend::{BackendKind, Target};
 use crate::facts::{Facts, Foreign};
 use crate::key::Key;
@@ -164,6 +166,8 @@ fn service(
         .and_then(|below| reload::build(below, place(key_of(layers.get(|table| &table.reload))), cx));
     let has_reload = layers.get(|table| &table.reload).is_some();
     let (user, group) = accounts(layers, &mut given, cx);
+    let limits = limits::build(layers.below(|table| &table.limits), cx);
+    let thresholds = thresholds::build(layers.below(|table| &table.thresholds), &limits, cx);
     let made = Service {
         name: name.value.clone(),
         instances: layers.get(|table| &table.instances).map(|list| list.value.0.clone()).unwrap_or_default(),
@@ -207,7 +211,8 @@ fn service(
             .below(|table| &table.watch)
             .and_then(|below| watch::build(below, place(key_of(layers.get(|table| &table.watch))), has_reload, cx)),
         logs: logs::build(layers.below(|table| &table.logs), place(key_of(layers.get(|table| &table.logs))), cx),
-        limits: limits::build(layers.below(|table| &table.limits), cx),
+        limits,
+        thresholds,
         security: security::build(layers.below(|table| &table.security), cx),
         hooks: hooks::build(layers.below(|table| &table.hooks), cx),
         schedule: layers

@@ -9,6 +9,7 @@ use super::build::{Build, key_of};
 use super::decode::{At, Decoder, Defs, Raw, Value, table, words};
 use super::error::{ManifestError, nearest, shown};
 use super::layers::Layers;
+use super::source::Span;
 use super::text::{Line, Named, PathText, Set};
 use crate::service::{Profile, Secret, Security};
 
@@ -138,14 +139,19 @@ pub(crate) fn build(layers: Option<Layers<'_, SecurityTable>>, cx: &mut Build<'_
 }
 
 fn secret(entry: &At<Box<SecretTable>>, cx: &mut Build<'_>) -> Option<Secret> {
-    let SecretTable { file, env, command, credential, broken } = &*entry.value;
+    secret_at(&entry.value, entry.at, cx)
+}
+
+/// Where a secret comes from; `at` is the table's place.
+pub(super) fn secret_at(table: &SecretTable, at: Span, cx: &mut Build<'_>) -> Option<Secret> {
+    let SecretTable { file, env, command, credential, broken } = table;
     let keys = [
         ("file", key_of(file.as_ref())),
         ("env", key_of(env.as_ref())),
         ("command", key_of(command.as_ref())),
         ("credential", key_of(credential.as_ref())),
     ];
-    if !cx.exactly_one("a secret", entry.at, *broken, &keys) {
+    if !cx.exactly_one("a secret", at, *broken, &keys) {
         return None;
     }
     Some(if let Some(file) = file {

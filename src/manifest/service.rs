@@ -22,6 +22,7 @@ use super::schedule::ScheduleTable;
 use super::security::SecurityTable;
 use super::stop::StopTable;
 use super::text::{Line, List, Named, PathText, Set, Text, integer, no_duplicates};
+use super::thresholds::ThresholdsTable;
 use super::watch::WatchTable;
 use super::windows::Windows;
 use crate::backend::BackendKind;
@@ -84,6 +85,8 @@ table! {
         logs: Box<LogsTable>,
         /// What it may use up.
         limits: Box<LimitsTable>,
+        /// What is worth an event.
+        thresholds: Box<ThresholdsTable>,
         /// What it may touch.
         security: Box<SecurityTable>,
         /// Commands around its life.

@@ -84,6 +84,7 @@ fn who_waits_for_a_unit_has_its_answer_first_and_what_is_no_program_is_refused()
         action: HookAction::Command(hook),
         timeout: Duration::from_secs(20),
         on_failure: HookFailure::Abort,
+        secret: None,
     }];
     supervisor.install(&web);
     let error = client::reexec(&supervisor.layout, std::path::Path::new("/nowhere/at/all")).expect_err("refused");

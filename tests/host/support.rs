@@ -13,7 +13,7 @@ use daemonctl::layout::{Layout, Scope};
 use daemonctl::report::{Effect, State};
 use daemonctl::service::{
     Compress, Hooks, HostMode, KillScope, Kind, Limits, LogFormat, Logs, Profile, Restart, RestartPolicy, Security,
-    Service, Signal, Start, Stop, StopSignal,
+    Service, Signal, Start, Stop, StopSignal, Thresholds,
 };
 
 /// No state takes longer to come about.
@@ -291,6 +291,7 @@ pub(crate) fn service(name: &str, exec: Vec<String>) -> Service {
             archive: None,
         },
         limits: Limits::default(),
+        thresholds: Thresholds::default(),
         security: Security {
             profile: Profile::None,
             read_write: Vec::new(),

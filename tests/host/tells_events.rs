@@ -19,7 +19,7 @@ fn names(events: &[Event]) -> Vec<&'static str> {
 }
 
 fn hook(exec: Vec<String>, timeout: Duration) -> Hook {
-    Hook { action: HookAction::Command(exec), timeout, on_failure: HookFailure::Ignore }
+    Hook { action: HookAction::Command(exec), timeout, on_failure: HookFailure::Ignore, secret: None }
 }
 
 #[test]

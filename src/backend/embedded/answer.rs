@@ -112,6 +112,10 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         }
         Key::LimitsOpenFiles => native("RLIMIT_NOFILE"),
         Key::LimitsPriority => native("the nice value"),
+        Key::ThresholdsMemory | Key::ThresholdsCpu => native(
+            "sampled by the supervisor, every 500 ms to 5 s by load, while something is near its threshold or not",
+        ),
+        Key::ThresholdsRestartsPerHour => native("counted by the supervisor"),
         Key::SecurityProfile => unless(
             service,
             |s| s.security.profile != Profile::None,
@@ -140,9 +144,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::HooksPreStart | Key::HooksPostStart | Key::HooksPreStop | Key::HooksPostStop => {
             native("run by the supervisor, as the service's user")
         }
-        Key::HooksEvent => {
-            native("told of each event by the supervisor: commands, and webhooks by an unsigned POST of JSON")
-        }
+        Key::HooksEvent => native(
+            "told of each event by the supervisor: commands, and webhooks by a POST of JSON, signed where they have a `secret`",
+        ),
         Key::ScheduleEvery | Key::ScheduleJitter => native("a timer of the supervisor"),
         Key::ScheduleCalendar => native("a timer of the supervisor, by the local clock"),
         Key::SchedulePersistent => native("the last run is kept on disk, and one that was missed is made up for"),

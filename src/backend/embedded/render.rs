@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use crate::backend::{Artifact, Body, SecretFormat, Target};
+use crate::backend::{Artifact, Body, SecretFormat, Target, signing};
 use crate::key::Key;
 use crate::service::{LogFile, LogFormat, Secret, Service, Start};
 
@@ -29,6 +29,7 @@ fn unit_artifacts(unit: &Service, target: &Target) -> Vec<Artifact> {
             artifacts.push(Artifact { path, body, unit: Some(id.clone()) });
         }
     }
+    artifacts.extend(signing::keys(&mut spec, |name| target.layout.secrets().join(&id).join(name)));
     // In the supervisor's own files each line has its time, so that `logs` can merge and search by it.
     let own_file = matches!(unit.logs.file, None | Some(LogFile::Default));
     if own_file && !unit.gives(Key::LogsFormat) {

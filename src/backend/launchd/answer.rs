@@ -201,6 +201,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             }
             _ => native("Nice and LowPriorityIO; ProcessType Background for `idle`"),
         },
+        Key::ThresholdsMemory | Key::ThresholdsCpu | Key::ThresholdsRestartsPerHour => {
+            host("launchd tells nobody what a job uses")
+        }
         Key::SecurityProfile => match service {
             Some(s) if s.security.profile != Profile::None => refused(
                 "launchd builds no sandbox from a property list",

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::backend::{Artifact, Body, SecretFormat, Target};
+use crate::backend::{Artifact, Body, SecretFormat, Target, signing};
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::{Hook, LogFile, LogFormat, Secret, Service};
@@ -51,6 +51,8 @@ pub(super) fn artifacts(unit: &Service, target: &Target) -> Vec<Artifact> {
             made.push(Artifact { path, body, unit: Some(id.clone()) });
         }
     }
+    let folder = target.layout.secrets().join(&id);
+    made.extend(signing::keys(&mut spec, |name| folder.join(name)));
     // launchd takes no lines: what the host would pass on goes to its own files.
     spec.logs.native = false;
     if spec.logs.file.is_none() {

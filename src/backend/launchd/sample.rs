@@ -68,6 +68,7 @@ pub(in crate::backend) fn service() -> Service {
             archive: None,
         },
         limits: Limits::default(),
+        thresholds: crate::service::Thresholds::default(),
         security: Security {
             profile: Profile::None,
             read_write: Vec::new(),

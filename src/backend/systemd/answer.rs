@@ -190,6 +190,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             }
             _ => native("Nice=, CPUSchedulingPolicy= and IOSchedulingClass="),
         },
+        Key::ThresholdsMemory | Key::ThresholdsCpu | Key::ThresholdsRestartsPerHour => {
+            host("systemd limits what a unit uses, and tells nobody that it uses much")
+        }
         Key::SecurityProfile => profile(service, target),
         Key::SecurityReadWrite => {
             let bad = service.and_then(|s| s.security.read_write.iter().find_map(|path| quote::path_refused(path)));

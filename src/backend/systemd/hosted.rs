@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::backend::{Artifact, Body, Target};
+use crate::backend::{Artifact, Body, Target, signing};
 use crate::service::{Hook, INSTANCE_MARK, Kind, Secret, Service};
 
 /// Before a host that died is started again; it adopts what it left behind.
@@ -31,9 +31,11 @@ pub(super) fn argv(service: &Service, target: &Target) -> Vec<String> {
     ]
 }
 
-/// The service as a file for the host.
-pub(super) fn spec(unit: &Service, target: &Target) -> Artifact {
+/// The service as files for the host.
+pub(super) fn spec(unit: &Service, target: &Target) -> Vec<Artifact> {
     let mut spec = unit.clone();
+    let folder = target.layout.secrets().join(unit.id());
+    let mut made = signing::keys(&mut spec, |name| folder.join(name));
     // Where a key stands in the manifest is nothing to the host: moving a line must not restart a service.
     spec.given.clear();
     spec.native = serde_json::Value::Null;
@@ -42,7 +44,8 @@ pub(super) fn spec(unit: &Service, target: &Target) -> Artifact {
     let mut content = serde_json::to_vec_pretty(&spec).unwrap_or_default();
     content.push(b'\n');
     let body = Body::File { content, mode: 0o600, definition: false };
-    Artifact { path: target.layout.spec(&unit.id()), body, unit: Some(unit.id()) }
+    made.push(Artifact { path: target.layout.spec(&unit.id()), body, unit: Some(unit.id()) });
+    made
 }
 
 fn total(hooks: &[Hook]) -> Duration {

@@ -154,7 +154,7 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
             made.push(Artifact { path: files::secrets_path(target, &id), body, unit: Some(id.clone()) });
         }
         if !native {
-            made.push(hosted::spec(&unit, target));
+            made.extend(hosted::spec(&unit, target));
         }
         if service.start != Start::Manual {
             made.push(link(service, &unit, target));

@@ -77,6 +77,7 @@ pub(super) fn service() -> Service {
             archive: None,
         },
         limits: Limits::default(),
+        thresholds: crate::service::Thresholds::default(),
         security: Security {
             profile: Profile::None,
             read_write: Vec::new(),

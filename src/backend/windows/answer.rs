@@ -155,6 +155,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             refused("Windows has no limit of open handles", "put it below `[service.NAME.on.linux]`")
         }
         Key::LimitsPriority => host("the job object's priority class"),
+        Key::ThresholdsMemory | Key::ThresholdsCpu | Key::ThresholdsRestartsPerHour => {
+            host("what a service uses is sampled by the host, of those that have thresholds")
+        }
         Key::SecurityProfile => unless(
             service,
             |s| s.security.profile != Profile::None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::config::{ErrorControl, EventSource, Failure, FailureAction, FailureKind, ScmConfig, SidType, StartType};
 use super::settings::{self, OF_THE_HOST, Settings};
-use crate::backend::{Artifact, Body, SecretFormat, Target};
+use crate::backend::{Artifact, Body, SecretFormat, Target, signing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::key::Key;
@@ -47,6 +47,8 @@ fn files(unit: &Service, target: &Target) -> Vec<Artifact> {
             artifacts.push(Artifact { path, body, unit: Some(id.clone()) });
         }
     }
+    let folder = below(&target.layout.secrets(), &id);
+    artifacts.extend(signing::keys(&mut spec, |name| below(&folder, name)));
     // In the host's own files each line has its time, so that `logs` can merge and search by it.
     let own_file = matches!(unit.logs.file, None | Some(LogFile::Default));
     if own_file && !unit.gives(Key::LogsFormat) {

@@ -106,7 +106,7 @@ impl Engine {
         }
     }
 
-    fn event(&self, id: &Id, what: What) -> Option<Event> {
+    pub(super) fn event(&self, id: &Id, what: What) -> Option<Event> {
         let unit = self.units.get(id)?;
         let mut event = Event::new(Timestamp::now(), id, what, unit.state.word());
         event.pid = unit.main.filter(|_| unit.state.current.has_main()).and_then(|main| u32::try_from(main.pid).ok());

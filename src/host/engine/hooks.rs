@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::command::{Commands, Setting};
-use super::{Engine, Id, Input, http};
+use super::{Engine, Id, Input, http, sign};
 use crate::events::Event;
 use crate::host::words;
-use crate::service::{Hook, HookAction};
+use crate::service::{Hook, HookAction, Secret};
 
 /// Commands that run at once.
 pub(super) const AT_ONCE: usize = 8;
@@ -124,7 +124,7 @@ impl Task {
                 commands.run_with(argv, &setting, self.hook.timeout, Some(&self.event.line())).await
             }
             HookAction::Webhook(url) => {
-                let work = deliver(url, &self.event, calls);
+                let work = deliver(url, self.hook.secret.as_ref(), &self.event, calls);
                 let within = self.hook.timeout;
                 let late = || format!("{url} did not take it within {}", words::duration(within));
                 tokio::time::timeout(within, work).await.unwrap_or_else(|_| Err(late()))
@@ -134,13 +134,15 @@ impl Task {
 }
 
 /// Posts an event until it is taken, or refused for good.
-async fn deliver(url: &str, event: &Event, calls: &Semaphore) -> Result<(), String> {
+async fn deliver(url: &str, secret: Option<&Secret>, event: &Event, calls: &Semaphore) -> Result<(), String> {
     let body = serde_json::to_vec(event).map_err(|error| error.to_string())?;
     let mut pause = AGAIN.0;
     loop {
+        // Read and signed anew for each try: a key may be changed meanwhile, and an old signature is worth nothing.
+        let headers = secret.map(|secret| sign::headers(secret, &body)).transpose()?.unwrap_or_default();
         let answer = {
             let _call = calls.acquire().await.map_err(|error| error.to_string())?;
-            tokio::time::timeout(TRY, http::request("POST", url, &body)).await
+            tokio::time::timeout(TRY, http::request_with("POST", url, &headers, &body)).await
         };
         match answer {
             Ok(Ok(200..=299)) => return Ok(()),
@@ -168,6 +170,9 @@ fn variables(event: &Event) -> Vec<(String, String)> {
         ("SIGNAL", event.signal.clone()),
         ("DELAY", event.delay.map(|delay| delay.to_string())),
         ("RESTARTS", event.restarts.map(|restarts| restarts.to_string())),
+        ("MEASURE", event.measured.map(|measured| measured.measure.name().to_owned())),
+        ("VALUE", event.measured.map(|measured| measured.value.to_string())),
+        ("THRESHOLD", event.measured.map(|measured| measured.threshold.to_string())),
         ("HOST", event.host.clone()),
         ("MISSED", event.missed.map(|missed| missed.to_string())),
     ];

@@ -20,13 +20,19 @@ const LONGEST_HEAD: usize = 8192;
 
 /// Makes an HTTP/1.1 request; a body is JSON. The status of its answer; the rest of that is not read.
 pub(super) async fn request(method: &str, url: &str, body: &[u8]) -> Result<u16, String> {
+    request_with(method, url, "", body).await
+}
+
+/// The same with more headers, each with its end of line.
+pub(super) async fn request_with(method: &str, url: &str, headers: &str, body: &[u8]) -> Result<u16, String> {
     let config = if url.starts_with("https://") { Some(trusted().await?) } else { None };
-    request_trusting(method, url, body, config).await
+    request_trusting(method, url, headers, body, config).await
 }
 
 async fn request_trusting(
     method: &str,
     url: &str,
+    headers: &str,
     body: &[u8],
     config: Option<Arc<ClientConfig>>,
 ) -> Result<u16, String> {
@@ -34,7 +40,7 @@ async fn request_trusting(
     let failed = |error: std::io::Error| format!("{url}: {error}");
     let kind = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
     let mut text = format!(
-        "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: daemonctl/{}\r\nAccept: */*\r\n{kind}Content-Length: {}\r\n\
+        "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: daemonctl/{}\r\nAccept: */*\r\n{kind}{headers}Content-Length: {}\r\n\
          Connection: close\r\n\r\n",
         place.path,
         place.host,
@@ -206,7 +212,7 @@ mod tests {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let url = format!("https://127.0.0.1:{}/path", listener.local_addr().unwrap().port());
             let config = config(roots);
-            let asking = request_trusting("POST", &url, b"{}", Some(config.unwrap()));
+            let asking = request_trusting("POST", &url, "", b"{}", Some(config.unwrap()));
             let (answer, asked) = tokio::join!(asking, answer_one(listener));
             if trusted {
                 assert_eq!(answer, Ok(202));

@@ -94,6 +94,12 @@ impl Engine {
             }
         }
         self.after_load();
+        let unmetered = |(id, unit): (&Id, &Unit)| {
+            (unit.meter.is_some() && unit.service.thresholds.is_empty()).then(|| Rc::clone(id))
+        };
+        for id in self.units.iter().filter_map(unmetered).collect::<Vec<_>>() {
+            self.forget_meter(&id);
+        }
         for id in rescheduled {
             self.schedule_changed(&id);
         }
@@ -143,6 +149,7 @@ impl Engine {
     pub(super) fn forget(&mut self, id: &Id) {
         self.unwatch_files(id);
         self.forget_runs(id);
+        self.forget_meter(id);
         // Its hooks go with it: what happened last is told before.
         self.tell_events();
         if let Some(mut unit) = self.units.remove(id) {
@@ -246,6 +253,7 @@ impl Engine {
             }
         }
         self.go_on_with_schedule(id);
+        self.go_on_with_meter(id);
         self.queue.push_back((Rc::clone(id), Event::Resume { alive }));
         // The manager above has a new host and waits for its word, though nothing changes for the service.
         self.tell_above(id);

@@ -7,7 +7,7 @@
 //! `run` is the loop, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
 //! `spawn` with `setting` (who a process is run as) and `pipes`, and `work` (conditions, hooks, commands); `jobs` the requests that wait for units, `depend` the order,
 //! `load` the specs, intents and the takeover, `pump` the output, `events` what is told of units and `hooks` to whom,
-//! `command`, `http`, `probe`, `watch` and `notify` the senses, `files` the watched files, `tasks` the schedules, `serve`
+//! `command`, `http`, `probe`, `watch` and `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
 //! the control socket.
 
 mod act;
@@ -27,8 +27,10 @@ mod pipes;
 mod probe;
 mod pump;
 mod run;
+mod sample;
 mod serve;
 mod setting;
+mod sign;
 mod spawn;
 mod tasks;
 mod tree;
@@ -157,6 +159,8 @@ pub struct Engine {
     runs_due: BTreeSet<(Moment, Id)>,
     /// It waits for changes of the wall clock; None: no task needs it.
     clock: Option<tokio::task::AbortHandle>,
+    /// When which unit is looked at for its thresholds.
+    samples: BTreeSet<(Moment, Id)>,
     jobs: Vec<Job>,
     tx: mpsc::UnboundedSender<Input>,
     rx: mpsc::UnboundedReceiver<Input>,
@@ -217,6 +221,7 @@ impl Engine {
             watches: files::Watches::default(),
             runs_due: BTreeSet::new(),
             clock: None,
+            samples: BTreeSet::new(),
             jobs: Vec::new(),
             tx,
             rx,

@@ -42,7 +42,8 @@ impl Engine {
                 continue;
             }
             let now = sys::monotonic();
-            let timers = [self.deadlines.first(), self.watches.due.first(), self.runs_due.first()];
+            let timers =
+                [self.deadlines.first(), self.watches.due.first(), self.runs_due.first(), self.samples.first()];
             let due = timers.into_iter().flatten().map(|(at, _)| at.saturating_sub(now)).min();
             let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
             let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
@@ -86,6 +87,7 @@ impl Engine {
         }
         self.look_at_files(now);
         self.run_tasks(now);
+        self.sample(now);
     }
 
     pub(super) fn take(&mut self, input: Input) {
@@ -128,6 +130,7 @@ impl Engine {
             let Some(unit) = self.units.get_mut(&id) else { continue };
             let now = Now { at: sys::monotonic(), roll };
             let before = (unit.state.current, unit.state.deadline);
+            let restarts = unit.state.restarts;
             let cue = Cue::of(&event);
             let state = std::mem::replace(&mut unit.state, machine::State::new(machine::Wanted::Down, now.at));
             let (state, actions) = machine::step(&unit.policy, state, event, now);
@@ -156,6 +159,7 @@ impl Engine {
             }
             if before.0 != after.0 {
                 self.changed(&id, before.0);
+                self.follow_meter(&id, before.0, restarts);
             }
             if self.queue.is_empty() {
                 self.advance_jobs();

@@ -13,6 +13,7 @@ use crate::host::machine::{Current, Moment, Policy, State};
 use crate::host::schedule::Runs;
 use crate::host::state::{LogRecord, Record};
 use crate::host::sys::{Group, Identity};
+use crate::host::threshold::Meter;
 use crate::report::{Check, Sent};
 use crate::service::{Kind, Service};
 
@@ -31,6 +32,9 @@ pub(super) struct Unit {
     pub(super) beat: Rc<tokio::sync::Notify>,
     /// Its control group, where it has limits.
     pub(super) cgroup: Option<Group>,
+    /// Where it has thresholds: what was measured, and when it is looked at next.
+    pub(super) meter: Option<Box<Meter>>,
+    pub(super) sample_at: Option<Moment>,
     /// Its watched files, while they are.
     pub(super) watched: Option<Watched>,
     /// Of a task: its runs, and when the next is due by the loop's clock.
@@ -70,6 +74,8 @@ impl Unit {
             notify: None,
             beat: Rc::default(),
             cgroup: None,
+            meter: None,
+            sample_at: None,
             watched: None,
             runs: Runs::default(),
             run_at: None,
@@ -104,6 +110,7 @@ impl Unit {
             ended_at: self.ended_at,
             logs: self.log_records(),
             stop: self.stop.clone(),
+            meter: self.meter.clone(),
             unfinished: self.unfinished.clone(),
         }
     }
@@ -125,6 +132,7 @@ impl Unit {
         self.runs = record.runs.unwrap_or_default();
         self.ended_at = record.ended_at;
         self.stop = record.stop;
+        self.meter = record.meter;
         self.unfinished = record.unfinished;
     }
 

@@ -10,10 +10,12 @@ mod fifo;
 mod handover;
 mod inotify;
 mod lock;
+mod private;
 mod process;
 mod signals;
 mod spawn;
 mod tree;
+mod usage;
 mod watched;
 
 pub use account::{Account, account_of, own_account};
@@ -29,13 +31,15 @@ pub use fifo::{ChildEnd, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
 pub use inotify::{Touch, Watcher, What, watch_limit};
 pub use lock::{Lock, hold_lock};
+pub use private::read_private;
 pub use process::{
     Identity, KILL, ask_to_end, become_subreaper, forget_inherited_files, identify, kill_all, kill_command, lives,
     reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
 };
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
-pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, members, tree_of};
+pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, mark_of, members, tree_of};
+pub use usage::{Stray, strays, usage};
 
 /// Services live on when their host is killed, and the next one takes them over.
 pub const SERVICES_OUTLIVE_HOST: bool = true;

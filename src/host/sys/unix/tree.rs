@@ -63,7 +63,8 @@ pub fn in_group_of(main: i32, far: bool, other: &dyn Fn(i32) -> bool) -> Vec<i32
 }
 
 /// The value of the mark's variable in a process's environment; None: it has none, or we may not look.
-fn mark_of(pid: i32) -> Option<String> {
+#[must_use]
+pub fn mark_of(pid: i32) -> Option<String> {
     let environment = imp::environment(pid)?;
     let prefix = concat!("DAEMONCTL_INVOCATION", "=");
     environment
@@ -86,7 +87,7 @@ pub fn everyone_marked(prefix: &str) -> Vec<(Member, String)> {
 }
 
 #[cfg(target_os = "linux")]
-pub(super) use imp::stat;
+pub(super) use imp::{children, stat};
 
 #[cfg(target_os = "linux")]
 mod imp {
@@ -97,6 +98,10 @@ mod imp {
         pub(in super::super) parent: i32,
         pub(in super::super) session: i32,
         pub(in super::super) started: u64,
+        /// Processor time, that of children that were waited for included, in clock ticks.
+        pub(in super::super) ticks: u64,
+        /// Resident memory.
+        pub(in super::super) pages: u64,
     }
 
     /// `/proc/PID/stat`, proc(5). The name in it may hold anything, so fields count from the last parenthesis.
@@ -111,6 +116,8 @@ mod imp {
             parent: i32::try_from(number(1)?).ok()?,
             session: i32::try_from(number(3)?).ok()?,
             started: number(19)?,
+            ticks: (11..=14).filter_map(number).sum(),
+            pages: number(21)?,
         })
     }
 
@@ -131,7 +138,7 @@ mod imp {
     }
 
     /// The children of a process, by the kernel's own list; None: this kernel has none.
-    fn children(pid: i32) -> Option<Vec<i32>> {
+    pub(in super::super) fn children(pid: i32) -> Option<Vec<i32>> {
         let mut all = Vec::new();
         for task in std::fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
             let list = std::fs::read_to_string(task.path().join("children")).ok()?;
