@@ -33,7 +33,7 @@ fn state(t: &Test) -> Vec<String> {
             let Some(pid) = status["pid"].as_u64() else { return state };
             assert!(lives(i32::try_from(pid).unwrap()));
             assert!(status["drift"] == "none" || status["drift"] == "manifest", "{status:#}");
-            let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+            let environment = crate::support::environment(pid);
             let which = environment.split('\0').find_map(|line| line.strip_prefix("WHICH=")).unwrap_or("-");
             format!("{state} {which}")
         })

@@ -44,7 +44,7 @@ fn the_program_is_what_status_shows_and_the_host_repairs() {
     );
     t.install().ok();
     let first = t.pid("{p}a");
-    let command = std::fs::read_to_string(format!("/proc/{first}/cmdline")).unwrap();
+    let command = crate::support::command_line(first);
     assert!(command.contains("sleep"), "status must show the program, not the host: {command}");
     signal(first, Signal::SIGKILL);
     let status = t.wait_for("{p}a", |status| {

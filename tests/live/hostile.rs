@@ -93,6 +93,6 @@ fn a_path_with_spaces_and_worse() {
     ));
     t.install().ok();
     eventually("the folder is written", || std::fs::read_to_string(t.path("cwd")).is_ok_and(|text| text.contains("ü")));
-    let environment = std::fs::read_to_string(format!("/proc/{}/environ", t.pid("{p}a"))).unwrap();
+    let environment = crate::support::environment(t.pid("{p}a"));
     assert!(environment.split('\0').any(|line| line == "FROM_FILE=a value"), "{environment}");
 }

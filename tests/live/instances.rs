@@ -14,7 +14,7 @@ fn instances_are_scaled_by_install() {
     manifest("[\"blue\", \"green\"]");
     t.install().ok();
     let (blue, green) = (t.pid("{p}a@blue"), t.pid("{p}a@green"));
-    assert!(std::fs::read_to_string(format!("/proc/{blue}/environ")).unwrap().contains("WHO=i-blue"));
+    assert!(crate::support::environment(blue).contains("WHO=i-blue"));
     t.run(&["stop", "{p}a@green"]).ok();
     assert!(lives(blue) && !lives(green));
     manifest("[\"blue\", \"red\"]");
@@ -80,7 +80,7 @@ fn a_restart_rolls_over_the_instances_and_so_does_an_install_that_changes_them()
     assert_eq!(t.pid("{p}a@3"), third, "an instance behind the one that failed must not be touched");
     for instance in ["1", "2"] {
         let pid = t.pid(&format!("{{p}}a@{instance}"));
-        let environ = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+        let environ = crate::support::environment(pid);
         assert!(environ.contains("BREAK=nobody"), "rolled back: {environ}");
     }
 }

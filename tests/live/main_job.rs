@@ -21,6 +21,8 @@ fn manifest(t: &Test, redis: u16, nginx: u16, body: &str) {
         .replace("{{", "{")
         .replace("}}", "}"),
     );
+    // Not every user has its folder in PATH.
+    let program = if cfg!(target_os = "linux") { "/usr/sbin/nginx" } else { "nginx" };
     t.manifest(&format!(
         r#"
 manifest = 1
@@ -34,7 +36,7 @@ restart = {{ policy = "always", delay = "100ms" }}
 
 [service.{{p}}nginx]
 description = "A web server"
-exec = ["/usr/sbin/nginx", "-c", "{{dir}}/nginx.conf", "-p", "{{dir}}"]
+exec = ["{program}", "-c", "{{dir}}/nginx.conf", "-p", "{{dir}}"]
 requires = ["{{p}}redis"]
 ready = {{ tcp = "127.0.0.1:{nginx}", timeout = "30s" }}
 stop = {{ signal = "QUIT", timeout = "10s" }}

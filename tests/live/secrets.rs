@@ -51,7 +51,7 @@ fn reach_the_program_and_nobody_else() {
         assert!(!ran.stdout.contains(value) && !ran.stderr.contains(value), "it was printed:\n{ran}");
     }
     let pid = t.pid("{p}a");
-    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let environment = crate::support::environment(pid);
     for (name, value) in ["ONE", "TWO", "THREE"].into_iter().zip(VALUES) {
         assert!(
             environment.split('\0').any(|line| line == format!("{name}={value}")),

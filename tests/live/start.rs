@@ -71,7 +71,7 @@ fn a_failed_update_keeps_the_old_service() {
     t.install().exits(1).complains("as before");
     assert_eq!(t.machine(), installed, "the old definition must be back");
     let pid = t.pid("{p}a");
-    let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap();
+    let environment = crate::support::environment(pid);
     assert!(environment.contains("WHICH=old"), "the old service must run again: {environment}");
 }
 

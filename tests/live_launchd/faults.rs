@@ -21,7 +21,7 @@ fn machine(t: &Test) -> String {
     let mut said = match status["pid"].as_u64() {
         None => "down".to_owned(),
         Some(pid) => {
-            let environment = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let environment = crate::support::environment(pid);
             let mark = environment.split('\0').find_map(|line| line.strip_prefix("WHICH=")).unwrap_or("-").to_owned();
             format!("up {mark}")
         }

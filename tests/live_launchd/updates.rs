@@ -13,7 +13,7 @@ fn marked(mark: &str, program: &str) -> String {
 }
 
 fn mark(t: &Test) -> String {
-    let environment = std::fs::read_to_string(format!("/proc/{}/environ", t.pid("{p}a"))).unwrap();
+    let environment = crate::support::environment(t.pid("{p}a"));
     environment.split('\0').find_map(|line| line.strip_prefix("WHICH=")).unwrap_or("-").to_owned()
 }
 

@@ -32,6 +32,8 @@ pub enum Where {
     SystemdUser,
     /// No service manager, as root or a user.
     Embedded,
+    /// A Mac, as root or a user.
+    Launchd,
     /// The model of launchd, as root, in the system domain.
     LaunchdSystem,
     /// The same, as a user who is logged in at the window server, in a home of its own.
@@ -48,7 +50,7 @@ impl Where {
         matches!(self, Self::Home | Self::LaunchdGui | Self::LaunchdUser)
     }
 
-    fn launchd(self) -> bool {
+    fn modelled(self) -> bool {
         matches!(self, Self::LaunchdSystem | Self::LaunchdGui | Self::LaunchdUser)
     }
 }
@@ -76,6 +78,7 @@ impl Test {
             Ok("systemd") => Where::Systemd,
             Ok("systemd-user") => Where::SystemdUser,
             Ok("embedded") => Where::Embedded,
+            Ok("launchd") => Where::Launchd,
             Ok("launchd-system") => Where::LaunchdSystem,
             Ok("launchd-gui") => Where::LaunchdGui,
             Ok("launchd-user") => Where::LaunchdUser,
@@ -106,7 +109,7 @@ impl Test {
         #[cfg(unix)]
         std::fs::set_permissions(dir.join("run"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         #[cfg(target_os = "linux")]
-        let model = place.launchd().then(|| launchd::for_contract(place, &dir));
+        let model = place.modelled().then(|| launchd::for_contract(place, &dir));
         Self {
             place,
             prefix: format!("{}-", name.replace('_', "-")),
@@ -153,9 +156,9 @@ impl Test {
         found.unwrap_or(Value::Null)
     }
 
-    /// Whether the model of launchd runs the machine.
+    /// Whether launchd, or its model, runs the machine.
     pub fn launchd(&self) -> bool {
-        self.place.launchd()
+        self.place == Where::Launchd || self.place.modelled()
     }
 
     /// The home of who runs the program.
@@ -177,7 +180,7 @@ impl Test {
             Where::Systemd => true,
             Where::LaunchdSystem => true,
             Where::SystemdUser | Where::Home | Where::LaunchdGui | Where::LaunchdUser => false,
-            Where::Embedded => is_root(),
+            Where::Embedded | Where::Launchd => is_root(),
         }
     }
 
@@ -284,16 +287,22 @@ impl Test {
 
     /// daemonctl's state folder.
     pub fn state(&self) -> PathBuf {
+        let state =
+            |mac: &str, linux: &str| if self.place == Where::Launchd { mac.to_owned() } else { linux.to_owned() };
         if self.system_scope() {
-            return "/var/lib/daemonctl".into();
+            return state("/Library/Application Support/daemonctl", "/var/lib/daemonctl").into();
         }
-        self.home_dir().join(".local/state/daemonctl")
+        self.home_dir().join(state("Library/Application Support/daemonctl", ".local/state/daemonctl"))
     }
 
     /// daemonctl's runtime folder.
     pub fn runtime(&self) -> PathBuf {
         if self.place.own_home() {
             return self.dir.join("run/daemonctl");
+        }
+        if self.place == Where::Launchd {
+            let system = PathBuf::from("/var/run/daemonctl");
+            return if self.system_scope() { system } else { self.home_dir().join("Library/Caches/daemonctl") };
         }
         if self.system_scope() {
             return "/run/daemonctl".into();
@@ -303,7 +312,7 @@ impl Test {
 
     fn folders(&self) -> Vec<PathBuf> {
         match (self.place, self.system_scope()) {
-            (place, _) if place.launchd() => vec![self.definitions()],
+            _ if self.launchd() => vec![self.definitions()],
             (Where::Home, _) => vec![self.dir.join("home/.config")],
             (_, true) => vec!["/etc/systemd".into()],
             (_, false) => vec![self.home_dir().join(".config/systemd")],
@@ -312,6 +321,10 @@ impl Test {
 
     /// Where launchd finds definitions: below the configuration folder of this system's layout.
     pub fn definitions(&self) -> PathBuf {
+        if self.place == Where::Launchd {
+            let system = PathBuf::from("/Library/LaunchDaemons");
+            return if self.system_scope() { system } else { self.home_dir().join("Library/LaunchAgents") };
+        }
         if self.system_scope() {
             return "/etc/LaunchDaemons".into();
         }
@@ -438,12 +451,49 @@ pub fn signal(pid: i32, signal: nix::sys::signal::Signal) {
 }
 
 /// Whether a process is there (a zombie is not).
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub fn lives(pid: i32) -> bool {
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .ok()
         .and_then(|stat| stat.rsplit_once(") ").map(|(_, rest)| !rest.starts_with(['Z', 'X'])))
         .unwrap_or(false)
+}
+
+/// Whether a process is there (a zombie is not).
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn lives(pid: i32) -> bool {
+    let state = ps(pid, &["-o", "stat="]);
+    !state.is_empty() && !state.starts_with('Z')
+}
+
+/// A process's environment, each `NAME=value` followed by NUL.
+#[cfg(target_os = "linux")]
+pub fn environment(pid: impl std::fmt::Display) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap()
+}
+
+/// A process's environment, as near as `ps` shows it: arguments and variables, each followed by NUL.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn environment(pid: impl std::fmt::Display) -> String {
+    ps(pid, &["-E", "-ww", "-o", "command="]).replace(' ', "\0") + "\0"
+}
+
+/// A process's arguments in one text.
+#[cfg(target_os = "linux")]
+pub fn command_line(pid: impl std::fmt::Display) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap()
+}
+
+/// A process's arguments in one text.
+#[cfg(all(unix, not(target_os = "linux")))]
+pub fn command_line(pid: impl std::fmt::Display) -> String {
+    ps(pid, &["-ww", "-o", "command="])
+}
+
+#[cfg(all(unix, not(target_os = "linux")))]
+fn ps(pid: impl std::fmt::Display, options: &[&str]) -> String {
+    let output = Command::new("/bin/ps").args(options).args(["-p", &pid.to_string()]).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 /// Waits until something is so.
