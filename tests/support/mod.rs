@@ -199,7 +199,12 @@ impl Test {
     /// Writes a file into the test's folder.
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.path(name);
-        std::fs::write(&path, self.fill(text)).unwrap();
+        let mut text = self.fill(text);
+        if self.place == Where::LaunchdUser && text.contains("[service.") {
+            // Who is not logged in at the screen says so: launchd takes agents for `gui/UID` otherwise.
+            text += "\n[defaults.launchd]\nLimitLoadToSessionType = [\"Background\"]\n";
+        }
+        std::fs::write(&path, text).unwrap();
         path
     }
 
@@ -228,6 +233,10 @@ impl Test {
             if self.place == Where::Home && !args.contains(&"--backend") && !args.contains(&"--root") {
                 command.args(["--user", "--backend", "embedded"]);
             }
+        }
+        if self.place.modelled() && !args.contains(&"--backend") && !args.contains(&"--root") {
+            // What runs the machine that the tests run on is not launchd.
+            command.args(["--backend", "launchd"]);
         }
         command.args(args.iter().map(|arg| self.fill(arg)));
         command
