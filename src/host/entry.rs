@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::engine::{Echo, Engine, Options};
+use super::engine::{Echo, Engine, Options, Outcome};
 use super::sys;
 use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
@@ -97,14 +97,20 @@ fn take_lock(path: &Path, runtime: &Path) -> Result<Option<sys::Lock>> {
 /// Runs one service under a service manager: the shim. SIGTERM stops it, SIGHUP reloads it; readiness, watchdog and
 /// status go on to the manager's `NOTIFY_SOCKET`; its output goes to its log files, and to ours where `logs.to` says
 /// `native`. One that was killed is followed by one that takes its service over, if that lives.
-pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
+pub fn run_one(service: Service, layout: &Layout) -> Result<Exit> {
+    run_shim(service, layout).map(|outcome| outcome.exit())
+}
+
+/// The same; what it came to.
+pub(super) fn run_shim(mut service: Service, layout: &Layout) -> Result<Outcome> {
     // Who comes before whom is the manager's business: nobody else is in here to be waited for.
     service.after.clear();
     service.requires.clear();
     service.wants.clear();
     once(&mut service);
-    // The manager's own limits hold for us and what we start.
-    (service.limits.memory, service.limits.cpu, service.limits.tasks) = (None, None, None);
+    if sys::LIMITED_FROM_ABOVE {
+        (service.limits.memory, service.limits.cpu, service.limits.tasks) = (None, None, None);
+    }
     let id = service.id();
     let runtime = Folder::new(layout, &id)?;
     let lock = runtime.0.join("lock");
@@ -119,17 +125,17 @@ pub fn run_one(mut service: Service, layout: &Layout) -> Result<Exit> {
         serve: false,
         persist: true,
         end_when_empty: false,
-        echo: Echo::Plain,
+        echo: if cfg!(windows) { Echo::None } else { Echo::Plain },
         files: true,
         end_at_rest: true,
         pass_on: true,
     };
-    let exit = finish(options, vec![service])?;
-    if exit != Exit::Done {
+    let outcome = finish(options, vec![service])?;
+    if !outcome.well {
         // `status` tells from it why.
         std::mem::forget(runtime);
     }
-    Ok(exit)
+    Ok(outcome)
 }
 
 /// Runs services in the foreground, their output on ours; Ctrl-C stops them politely.
@@ -156,7 +162,7 @@ pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<Exi
         end_at_rest: true,
         pass_on: false,
     };
-    finish(options, services)
+    finish(options, services).map(|outcome| outcome.exit())
 }
 
 /// A task is run once: its schedule is the manager's, or nobody's.
@@ -167,16 +173,13 @@ fn once(service: &mut Service) {
     }
 }
 
-fn finish(options: Options, services: Vec<Service>) -> Result<Exit> {
+fn finish(options: Options, services: Vec<Service>) -> Result<Outcome> {
     prepare(&options.runtime)?;
-    let mut well = true;
     block_on(async {
         let mut engine = Engine::new(options);
         engine.give(services);
-        well = engine.run(|| {}).await?.well;
-        Ok(())
-    })?;
-    Ok(if well { Exit::Done } else { Exit::ServiceFailed })
+        engine.run(|| {}).await
+    })
 }
 
 fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -186,7 +189,7 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 }
 
 fn prepare(runtime: &Path) -> Result<()> {
-    sys::forget_inherited_files();
+    sys::forget_inherited();
     // Without it, orphans of services go to PID 1 and are still found by their session and their mark.
     let _ = sys::become_subreaper();
     // A file system that goes away with a login folder must not be held busy, nor hold us.

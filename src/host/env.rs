@@ -19,9 +19,55 @@ pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 /// What is passed on of the supervisor's own environment.
 pub const PASSED_ON: [&str; 3] = ["LANG", "TZ", "XDG_RUNTIME_DIR"];
 
+/// What programs of Windows expect to find, and the machine or the account has set.
+const OF_WINDOWS: [&str; 31] = [
+    "ALLUSERSPROFILE",
+    "APPDATA",
+    "CommonProgramFiles",
+    "CommonProgramFiles(x86)",
+    "CommonProgramW6432",
+    "COMPUTERNAME",
+    "ComSpec",
+    "DriverData",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "LOCALAPPDATA",
+    "NUMBER_OF_PROCESSORS",
+    "OS",
+    "PATH",
+    "PATHEXT",
+    "PROCESSOR_ARCHITECTURE",
+    "PROCESSOR_IDENTIFIER",
+    "ProgramData",
+    "ProgramFiles",
+    "ProgramFiles(x86)",
+    "ProgramW6432",
+    "PSModulePath",
+    "PUBLIC",
+    "SystemDrive",
+    "SystemRoot",
+    "TEMP",
+    "TMP",
+    "USERDOMAIN",
+    "USERNAME",
+    "USERPROFILE",
+    "windir",
+];
+
+/// Sets a variable. Windows knows no difference between `Path` and `PATH`: the last one counts.
+pub fn set(env: &mut Environment, name: String, value: String) {
+    if cfg!(windows) {
+        env.retain(|known, _| !known.eq_ignore_ascii_case(&name));
+    }
+    env.insert(name, value);
+}
+
 /// The weakest layer.
 #[must_use]
 pub fn base(name: &str, home: &Path, shell: &Path, own: impl Fn(&str) -> Option<String>) -> Environment {
+    if cfg!(windows) {
+        return OF_WINDOWS.iter().filter_map(|name| Some(((*name).to_owned(), own(name)?))).collect();
+    }
     let mut env = Environment::from([
         ("PATH".into(), PATH.into()),
         ("HOME".into(), home.display().to_string()),
@@ -60,7 +106,7 @@ pub fn hand_on(base: &mut Environment, own: impl Iterator<Item = (std::ffi::OsSt
         let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) else { continue };
         let account = ["HOME", "USER", "LOGNAME", "SHELL"].contains(&name.as_str());
         if !account && !FOR_US.contains(&name.as_str()) {
-            base.insert(name, value);
+            set(base, name, value);
         }
     }
 }

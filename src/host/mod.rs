@@ -11,10 +11,8 @@
 //! the supervisor). A supervisor that is killed leaves its services running; the next one finds them in `state.json`,
 //! and those it did not have the time to write down by the mark in their environment.
 
-#[cfg(unix)]
 pub mod client;
 pub mod control;
-#[cfg(unix)]
 pub mod engine;
 pub mod env;
 pub mod events;
@@ -25,18 +23,11 @@ pub mod schedule;
 pub mod state;
 pub mod sys;
 pub mod threshold;
-#[cfg(unix)]
 pub mod watch;
 pub mod words;
 
-#[cfg(unix)]
 mod entry;
-#[cfg(unix)]
+mod service;
 pub use client::{ensure, reexec, renew, shut_down};
-#[cfg(unix)]
 pub use entry::{Supervise, run_foreground, run_one, supervise};
-
-#[cfg(not(unix))]
-mod absent;
-#[cfg(not(unix))]
-pub use absent::{Supervise, ensure, reexec, renew, run_foreground, run_one, shut_down, supervise};
+pub use service::{console_event, run_service};

@@ -10,20 +10,15 @@ use crate::layout::Scope;
 use crate::service::Service;
 
 mod answer;
-#[cfg(unix)]
 mod live;
-#[cfg(unix)]
 mod logs;
-#[cfg(unix)]
 mod merge;
 mod render;
 #[cfg(test)]
 mod tests;
-#[cfg(unix)]
 mod verbs;
 
 /// Reads what services wrote into files of their own, all generations, whichever manager runs them.
-#[cfg(unix)]
 pub fn file_logs(
     layout: &crate::layout::Layout,
     units: &[Service],
@@ -31,17 +26,6 @@ pub fn file_logs(
     sink: &mut dyn crate::logs::Sink,
 ) -> Result<()> {
     logs::logs(layout, units, query, sink)
-}
-
-/// Reads what services wrote into files of their own.
-#[cfg(not(unix))]
-pub fn file_logs(
-    _: &crate::layout::Layout,
-    _: &[Service],
-    _: &crate::logs::LogQuery,
-    _: &mut dyn crate::logs::Sink,
-) -> Result<()> {
-    Err(crate::error::Error::failed("log files cannot be read on this operating system yet"))
 }
 
 /// The backend.
@@ -77,14 +61,7 @@ impl Backend for Embedded {
         None
     }
 
-    #[cfg(unix)]
     fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
         Ok(Box::new(live::Embedded::new(target.clone())))
-    }
-
-    #[cfg(not(unix))]
-    fn connect(&self, _: &Target) -> Result<Box<dyn Manager>> {
-        Err(crate::error::Error::failed("daemonctl's own supervisor does not run on this operating system yet")
-            .hint("use the operating system's own service manager"))
     }
 }

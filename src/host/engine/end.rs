@@ -53,6 +53,8 @@ impl Engine {
     pub(super) fn finish(mut self) -> Result<Outcome> {
         self.tell_events();
         let well = !self.units.values().any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
+        let failed = self.units.values().filter(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
+        let code = failed.filter_map(|unit| unit.state.last.as_ref()?.code()).next();
         let goes_on = matches!(self.ending, Some(Ending::Leave | Ending::Again));
         for unit in self.units.values_mut() {
             if goes_on {
@@ -80,7 +82,7 @@ impl Engine {
             // The next one begins by the intents, not where this one ended.
             let _ = std::fs::remove_file(state);
         }
-        Ok(Outcome { well, again: None })
+        Ok(Outcome { well, code, again: None })
     }
 
     /// Tells the log of the manager above what the units came to.

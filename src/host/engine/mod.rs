@@ -51,6 +51,7 @@ use self::jobs::Job;
 use self::unit::Unit;
 use super::machine::{Event, Moment};
 use super::sys;
+use crate::exit::Exit;
 use crate::layout::Layout;
 use crate::service::Service;
 
@@ -126,10 +127,16 @@ enum Input {
 /// What the watchers of a run see.
 enum Seen {
     Ready,
-    Check { name: &'static str, ok: bool, message: Option<String> },
+    Check {
+        name: &'static str,
+        ok: bool,
+        message: Option<String>,
+    },
     Unhealthy(String),
     Notify(String),
     FarExit,
+    /// It was asked to end and did not, for half of its time.
+    StillThere,
 }
 
 /// What a run of the engine came to.
@@ -137,8 +144,18 @@ enum Seen {
 pub struct Outcome {
     /// No unit failed or gave up.
     pub well: bool,
+    /// The exit code that one which failed left, if any did.
+    pub code: Option<i32>,
     /// This process is to become that program, with this socket.
     pub again: Option<(PathBuf, sys::Socket)>,
+}
+
+impl Outcome {
+    /// What a command that waited for it exits with.
+    #[must_use]
+    pub const fn exit(&self) -> Exit {
+        if self.well { Exit::Done } else { Exit::ServiceFailed }
+    }
 }
 
 /// The loop and what it holds.

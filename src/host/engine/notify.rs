@@ -56,6 +56,11 @@ impl Above {
         sys::Above::find().map(|link| Self { link, said_ready: false })
     }
 
+    /// It hears what services say of themselves.
+    pub(super) const fn hears_services(&self) -> bool {
+        self.link.hears_services()
+    }
+
     fn send(&self, message: &str) {
         self.link.send(message);
     }
@@ -108,10 +113,13 @@ impl Engine {
                 above.send("READY=1");
             }
             Current::Running => above.send("STATUS=running"),
-            Current::Backoff => above.send(&format!(
-                "STATUS=waiting to start it again: {}",
-                crate::host::words::ended(unit.state.last.as_ref(), unit.state.blame.as_deref())
-            )),
+            Current::Backoff => {
+                above.link.retries();
+                above.send(&format!(
+                    "STATUS=waiting to start it again: {}",
+                    crate::host::words::ended(unit.state.last.as_ref(), unit.state.blame.as_deref())
+                ));
+            }
             _ => {}
         }
     }

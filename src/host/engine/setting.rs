@@ -58,7 +58,7 @@ fn environment(service: &Service, account: &sys::Account, pass_on: bool) -> Resu
     }
     for file in &service.env_files {
         match std::fs::read_to_string(&file.path) {
-            Ok(text) => env.extend(env::parse(&file.path, &text)?),
+            Ok(text) => lay_over(&mut env, env::parse(&file.path, &text)?),
             Err(error) if file.optional && error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).doing(format_args!("read env_file `{}`", file.path.display())),
         }
@@ -68,11 +68,17 @@ fn environment(service: &Service, account: &sys::Account, pass_on: bool) -> Resu
         if let Secret::File(path) = secret {
             let value = std::fs::read_to_string(path)
                 .doing(format_args!("read the secret `{name}` from `{}`", path.display()))?;
-            env.insert(name.clone(), value.strip_suffix('\n').unwrap_or(&value).to_owned());
+            env::set(&mut env, name.clone(), value.strip_suffix('\n').unwrap_or(&value).to_owned());
         }
     }
-    env.extend(service.env.clone());
+    lay_over(&mut env, service.env.clone());
     Ok(env)
+}
+
+fn lay_over(env: &mut Environment, more: impl IntoIterator<Item = (String, String)>) {
+    for (name, value) in more {
+        env::set(env, name, value);
+    }
 }
 
 /// Makes the folders of the service's own that are missing; those in the runtime folder are gone after a boot.

@@ -69,7 +69,7 @@ impl Engine {
     pub(super) fn open_notify(&mut self, id: &Id) -> Result<()> {
         let teller = self.teller(id);
         let path = sys::notify_path(&self.options.runtime, id);
-        let pass_on = self.passed_on.is_some();
+        let pass_on = self.passed_on.as_ref().is_some_and(super::notify::Above::hears_services);
         let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
         let service = &unit.service;
         let ready = service.ready.as_ref().is_some_and(|ready| ready.when == ReadyWhen::Notify);

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Engine, Id};
+use super::{Engine, Id, Seen};
 use crate::host::machine::{Current, Event};
 use crate::host::sys::{self, Group};
 use crate::service::KillScope;
@@ -15,6 +15,24 @@ impl Engine {
         unit.sent(sys::stop_name(signal), vec![main.pid]);
         if !unit.far || sys::lives(main) {
             sys::ask_to_end(&[main.pid], signal);
+        }
+        if sys::next_rung(signal).is_some() {
+            let (half, teller) = (unit.service.stop.timeout / 2, self.teller(id));
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(half).await;
+                teller.tell(Seen::StillThere);
+            });
+        }
+    }
+
+    /// Half of the stop's time has passed: what else asks it to end?
+    pub(super) fn ask_otherwise(&mut self, id: &Id) {
+        let rest = self.rest(id);
+        let Some(unit) = self.units.get_mut(id).filter(|unit| unit.state.current == Current::Ending) else { return };
+        if let (Some(signal), Some(main)) = (sys::next_rung(unit.service.stop.signal), unit.main) {
+            let all = if rest.is_empty() { vec![main.pid] } else { rest };
+            unit.sent(sys::stop_name(signal), all.clone());
+            sys::ask_to_end(&all, signal);
         }
     }
 

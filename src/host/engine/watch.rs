@@ -91,6 +91,7 @@ impl Engine {
         match seen {
             Seen::Ready => self.queue.push_back((Rc::clone(id), Event::Ready)),
             Seen::Notify(message) => self.notified(id, &message),
+            Seen::StillThere => self.ask_otherwise(id),
             Seen::FarExit => self.main_ended(id, crate::host::machine::Ended::Unseen),
             Seen::Unhealthy(why) => self.queue.push_back((Rc::clone(id), Event::Unhealthy(why))),
             Seen::Check { name, ok, message } => {

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use crate::layout::Layout;
 
-#[cfg(unix)]
 pub mod journal;
 pub mod read;
 pub mod told;

@@ -5,10 +5,7 @@
 //! `read` finds every generation again.
 
 pub mod format;
-#[cfg(unix)]
 pub mod house;
 pub mod read;
-#[cfg(unix)]
 pub mod rotate;
-#[cfg(unix)]
 pub mod writer;

@@ -60,9 +60,7 @@ fn is_time(text: &str) -> bool {
 pub fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     let file = File::open(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
-        #[cfg(unix)]
         Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
-        #[cfg(unix)]
         Some("zst") => Ok(Box::new(zstd::stream::read::Decoder::new(file)?)),
         _ => Ok(Box::new(file)),
     }

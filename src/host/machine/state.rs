@@ -123,7 +123,7 @@ pub enum Ended {
 
 impl Ended {
     /// The exit code that the lists of codes mean; a signal counts as 128 and its number, as in a shell.
-    pub(super) const fn code(&self) -> Option<i32> {
+    pub(in crate::host) const fn code(&self) -> Option<i32> {
         match self {
             Self::Code(code) => Some(*code),
             Self::Signal(signal) => Some(128 + *signal),

@@ -4,7 +4,7 @@
 mod unix;
 #[cfg(unix)]
 pub use unix::*;
-#[cfg(not(unix))]
-mod other;
-#[cfg(not(unix))]
-pub use other::*;
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::*;

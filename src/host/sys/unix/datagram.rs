@@ -102,6 +102,15 @@ impl Above {
         Some(Self { socket: UnixDatagram::unbound().ok()?, path: path.into() })
     }
 
+    /// It also hears what services say of themselves.
+    #[must_use]
+    pub const fn hears_services(&self) -> bool {
+        true
+    }
+
+    /// It waits before the next start, which the manager is told in words.
+    pub const fn retries(&self) {}
+
     /// Says something in the words of `sd_notify`.
     pub fn send(&self, message: &str) {
         use std::os::unix::ffi::OsStrExt;

@@ -33,13 +33,16 @@ pub use inotify::{Touch, Watcher, What, watch_limit};
 pub use lock::{Lock, hold_lock};
 pub use private::read_private;
 pub use process::{
-    Identity, KILL, ask_to_end, become_subreaper, forget_inherited_files, identify, kill_all, kill_command, lives,
+    Identity, KILL, ask_to_end, become_subreaper, forget_inherited, identify, kill_all, kill_command, lives, next_rung,
     reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
 };
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
 pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, mark_of, members, tree_of};
 pub use usage::{Stray, strays, usage};
+
+/// What limits the host (a unit of systemd) limits what it starts.
+pub const LIMITED_FROM_ABOVE: bool = true;
 
 /// Services live on when their host is killed, and the next one takes them over.
 pub const SERVICES_OUTLIVE_HOST: bool = true;

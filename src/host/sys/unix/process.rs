@@ -112,6 +112,12 @@ pub fn ask_to_end(pids: &[i32], signal: StopSignal) {
     }
 }
 
+/// What is asked next, short of killing: there is nothing.
+#[must_use]
+pub const fn next_rung(_: StopSignal) -> Option<StopSignal> {
+    None
+}
+
 /// Windows' ways of asking have no signal here, and the backend refuses them.
 const fn stop_signal(signal: StopSignal) -> Signal {
     match signal {
@@ -162,7 +168,7 @@ pub fn become_subreaper() -> bool {
 }
 
 /// Whatever files this process was born with, no service inherits them.
-pub fn forget_inherited_files() {
+pub fn forget_inherited() {
     for folder in ["/proc/self/fd", "/dev/fd"] {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
         let open: Vec<i32> =

@@ -1,0 +1,47 @@
+//! Windows. A service's processes live in a job that only the host holds: they end with it, whatever ends it.
+
+mod account;
+mod clock;
+mod console;
+mod control;
+mod disk;
+mod handle;
+mod handover;
+mod job;
+mod lock;
+mod notify;
+mod pipe;
+mod process;
+pub mod scm;
+mod signals;
+mod spawn;
+mod wait;
+mod watch;
+
+pub use account::{Account, account_of, own_account};
+pub use clock::{ClockChanges, boot_id, monotonic};
+pub use console::{ask_to_end, console_event, next_rung, stop_name};
+pub use control::{Caller, Listener, ReadEnd, Stream, WriteEnd, still_listens};
+pub use disk::{
+    create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, may_execute, move_log,
+    neutral_folder, number_of, open_journal, open_log,
+};
+pub use handover::{Handover, Socket, exec, handed_over, is_child, unblock_signals};
+pub use job::{Group, limits_possible};
+pub use lock::{Lock, hold_lock};
+pub use notify::{NotifySocket, notify_path};
+pub use pipe::{ChildEnd, PipeEnd, holding, log_pipe};
+pub use process::{
+    HAS_PROCESS_GROUPS, Identity, KILL, Member, become_subreaper, everyone_marked, identify, in_group_of, kill_all,
+    kill_command, lives, reap, send_signal, signal_name, tree_of, until_gone,
+};
+pub use scm::Above;
+pub use signals::{Signals, Told};
+pub use spawn::{Launch, Output, close_stdout, first_line, forget_inherited, in_own_session, spawn};
+pub use watch::{Touch, Watcher, What, watch_limit};
+
+/// The service control manager limits nobody: the host's job does.
+pub const LIMITED_FROM_ABOVE: bool = false;
+
+/// A killed host takes its services along: their job closes with its process.
+pub const SERVICES_OUTLIVE_HOST: bool = false;

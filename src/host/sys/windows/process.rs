@@ -1,0 +1,199 @@
+//! Processes: who one is, and its end.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, WAIT_TIMEOUT};
+use windows_sys::Win32::System::Threading::{
+    GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION,
+    PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, QueryFullProcessImageNameW, TerminateProcess, WaitForSingleObject,
+};
+
+use super::handle::{check, owned};
+use super::job::Group;
+use super::signals::TELL;
+use super::wait::Wait;
+use crate::host::machine::Ended;
+use crate::service::Signal;
+
+/// What [`kill_all`] does, in words.
+pub const KILL: &str = "TerminateJobObject";
+
+/// Processes are of jobs here, not of groups.
+pub const HAS_PROCESS_GROUPS: bool = false;
+
+/// Who a process is: its id, and when it started, because ids come round again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Process id.
+    pub pid: i32,
+    /// When it started, in units of 100 ns since 1601.
+    pub started: u64,
+}
+
+/// A process of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Process id.
+    pub pid: i32,
+    /// Its session: never that of another process here.
+    pub session: i32,
+}
+
+fn open(pid: i32, access: u32) -> io::Result<OwnedHandle> {
+    let pid = u32::try_from(pid).map_err(io::Error::other)?;
+    // SAFETY: it takes numbers only, and the handle is ours.
+    unsafe { owned(OpenProcess(access, 0, pid)) }
+}
+
+fn has_ended(process: &OwnedHandle) -> bool {
+    // SAFETY: the handle is open for synchronization; it does not wait.
+    unsafe { WaitForSingleObject(process.as_raw_handle(), 0) != WAIT_TIMEOUT }
+}
+
+pub(super) fn started(process: &OwnedHandle) -> io::Result<u64> {
+    let none = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
+    let (mut made, mut ended, mut kernel, mut user) = (none, none, none, none);
+    let handle = process.as_raw_handle();
+    // SAFETY: the handle is open for queries, and the pointers are to living structures.
+    check(unsafe { GetProcessTimes(handle, &raw mut made, &raw mut ended, &raw mut kernel, &raw mut user) })?;
+    Ok(u64::from(made.dwHighDateTime) << 32 | u64::from(made.dwLowDateTime))
+}
+
+/// Who the process with this id is now; None: there is none.
+#[must_use]
+pub fn identify(pid: i32) -> Option<Identity> {
+    let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE).ok()?;
+    (!has_ended(&process)).then_some(Identity { pid, started: started(&process).ok()? })
+}
+
+/// Whether that very process lives. One that we may not look at counts as alive.
+#[must_use]
+pub fn lives(who: Identity) -> bool {
+    match open(who.pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE) {
+        Ok(process) => !has_ended(&process) && started(&process).is_ok_and(|at| at == who.started),
+        Err(error) => error.raw_os_error() == Some(ERROR_ACCESS_DENIED.cast_signed()),
+    }
+}
+
+/// Returns when that very process is gone.
+pub async fn until_gone(who: Identity) {
+    let Ok(process) = open(who.pid, PROCESS_QUERY_LIMITED_INFORMATION | PROCESS_SYNCHRONIZE) else { return };
+    // While the handle is open, its number is nobody else's.
+    if started(&process).is_ok_and(|at| at == who.started) {
+        let _ = super::wait::until_signalled(process.as_handle()).await;
+    }
+}
+
+/// Each console has a process that belongs to whoever made it, and is nobody's child to wait for.
+pub(super) fn is_console_host(pid: i32) -> bool {
+    let Ok(process) = open(pid, PROCESS_QUERY_LIMITED_INFORMATION) else { return false };
+    let mut name = [0u16; 1024];
+    let mut length = 1024;
+    // SAFETY: the handle is open for queries; the buffer has as many characters as `length` says.
+    let done = unsafe {
+        QueryFullProcessImageNameW(process.as_raw_handle(), PROCESS_NAME_WIN32, name.as_mut_ptr(), &raw mut length)
+    };
+    let name = name.get(..usize::try_from(length).unwrap_or(0)).unwrap_or_default();
+    let file = String::from_utf16_lossy(name).to_ascii_lowercase();
+    done != 0 && file.rsplit('\\').next() == Some("conhost.exe")
+}
+
+/// A child of ours.
+#[derive(Debug)]
+struct Child {
+    process: OwnedHandle,
+    /// The job of a command, which nobody else holds.
+    job: Option<Group>,
+    _wait: Wait,
+}
+
+static CHILDREN: LazyLock<Mutex<HashMap<i32, Child>>> = LazyLock::new(Mutex::default);
+static ENDED: Mutex<VecDeque<i32>> = Mutex::new(VecDeque::new());
+
+/// Remembers a child until it is reaped.
+pub(super) fn keep_child(pid: i32, process: OwnedHandle, job: Option<Group>) -> io::Result<()> {
+    let wait = Wait::new(process.as_handle(), true, move || {
+        ENDED.lock().unwrap_or_else(PoisonError::into_inner).push_back(pid);
+        TELL.child.notify_one();
+    })?;
+    let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    children.insert(pid, Child { process, job, _wait: wait });
+    Ok(())
+}
+
+/// The next child that has ended, and how; None: none has. It returns at once.
+#[must_use]
+pub fn reap() -> Option<(i32, Ended)> {
+    loop {
+        let pid = ENDED.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
+        let child = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).remove(&pid);
+        let Some(child) = child else { continue };
+        let mut code = 0;
+        // SAFETY: the handle is open, and the pointer is to a living integer.
+        let told = unsafe { GetExitCodeProcess(child.process.as_raw_handle(), &raw mut code) };
+        return Some((pid, if told == 0 { Ended::Unseen } else { Ended::Code(code.cast_signed()) }));
+    }
+}
+
+/// Ends these processes: by their job, where they have one.
+pub fn kill_all(pids: &[i32], group: Option<&Group>) {
+    match group {
+        Some(group) => group.terminate(),
+        None => pids.iter().for_each(|pid| terminate(*pid)),
+    }
+}
+
+fn terminate(pid: i32) {
+    if let Ok(process) = open(pid, PROCESS_TERMINATE) {
+        // SAFETY: the handle is open for this.
+        unsafe { TerminateProcess(process.as_raw_handle(), 1) };
+    }
+}
+
+/// Ends a command that we started, with all that came of it.
+pub fn kill_command(pid: i32) {
+    let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(job) = children.get(&pid).and_then(|child| child.job.as_ref()) {
+        job.terminate();
+    }
+}
+
+/// There are no signals here.
+#[must_use]
+pub const fn signal_name(_: i32) -> Option<String> {
+    None
+}
+
+/// There are no signals here, and the backend refuses reload actions by one.
+#[must_use]
+pub const fn send_signal(_: i32, _: Signal) -> bool {
+    false
+}
+
+/// Orphans stay in their job, and need no new parent.
+#[must_use]
+pub const fn become_subreaper() -> bool {
+    false
+}
+
+/// Which processes came of a service is its job's to say.
+#[must_use]
+pub fn tree_of(_: i32, _: &str, _: bool, _: &dyn Fn(i32) -> bool) -> Vec<i32> {
+    Vec::new()
+}
+
+/// There are no process groups.
+#[must_use]
+pub fn in_group_of(_: i32, _: bool, _: &dyn Fn(i32) -> bool) -> Vec<i32> {
+    Vec::new()
+}
+
+/// No service outlives its host, so none is looked for.
+#[must_use]
+pub const fn everyone_marked(_: &str) -> Vec<(Member, String)> {
+    Vec::new()
+}
