@@ -53,8 +53,9 @@ impl Engine {
     pub(super) fn finish(mut self) -> Result<Outcome> {
         self.tell_events();
         let well = !self.units.values().any(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
-        let failed = self.units.values().filter(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
-        let code = failed.filter_map(|unit| unit.state.last.as_ref()?.code()).next();
+        let mut failed =
+            self.units.values().filter(|unit| matches!(unit.state.current, Current::Failed | Current::GaveUp));
+        let code = failed.find_map(|unit| unit.state.last.as_ref()?.code());
         let goes_on = matches!(self.ending, Some(Ending::Leave | Ending::Again));
         for unit in self.units.values_mut() {
             if goes_on {

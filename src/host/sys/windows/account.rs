@@ -35,7 +35,6 @@ pub fn own_account() -> Account {
 }
 
 /// The account a service asks for: who the host runs as is the manager's doing.
-#[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
 pub fn account_of(_: Option<&str>, _: Option<&str>) -> Result<Account> {
     Ok(own_account())
 }

@@ -85,7 +85,6 @@ impl Listener {
     }
 
     /// No other process can have it.
-    #[expect(clippy::unused_self, reason = "the same signature on each system")]
     pub fn hand_over(&self) -> io::Result<Socket> {
         Err(io::ErrorKind::Unsupported.into())
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::lock::Lock;
 
 /// What would be left to the program that a process becomes. There is none.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub enum Socket {}
 
 /// The same, with the lock.

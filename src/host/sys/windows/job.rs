@@ -123,7 +123,6 @@ impl Group {
     }
 
     /// It goes when nobody holds it any more, with what is left in it.
-    #[expect(clippy::unused_self, reason = "the same signature on each system")]
     pub fn remove(&self) {}
 
     pub(super) fn raw(&self) -> HANDLE {

@@ -193,7 +193,6 @@ impl Above {
     }
 
     /// Says something in the words of `sd_notify`, as far as the manager has words for it.
-    #[expect(clippy::unused_self, reason = "the same signature on each system")]
     pub fn send(&self, message: &str) {
         let Some(link) = LINK.get() else { return };
         match message {
@@ -207,7 +206,6 @@ impl Above {
     }
 
     /// It waits before the next start. That is no state of the manager's: the service is up, as far as it goes.
-    #[expect(clippy::unused_self, reason = "the same signature on each system")]
     pub fn retries(&self) {
         if let Some(link) = LINK.get().filter(|link| link.is(SERVICE_START_PENDING)) {
             link.running();

@@ -18,7 +18,7 @@ type Call = Box<dyn Fn() + Send + Sync>;
 
 /// A call that is made when an object is signalled, until this is dropped.
 pub(super) struct Wait {
-    wait: HANDLE,
+    registered: HANDLE,
     /// What the wait thread calls: a box, so that its address stays.
     _call: Box<Call>,
     _object: OwnedHandle,
@@ -43,12 +43,12 @@ impl Wait {
     ) -> io::Result<Self> {
         let object = object.try_clone_to_owned()?;
         let call: Box<Call> = Box::new(Box::new(call));
-        let mut wait: HANDLE = std::ptr::null_mut();
+        let mut registered: HANDLE = std::ptr::null_mut();
         let flags = WT_EXECUTEINWAITTHREAD | if once { WT_EXECUTEONLYONCE } else { 0 };
         // SAFETY: the object's handle and the call live as long as the wait, which `drop` ends before them.
         check(unsafe {
             RegisterWaitForSingleObject(
-                &raw mut wait,
+                &raw mut registered,
                 object.as_raw_handle(),
                 Some(signalled),
                 std::ptr::from_ref(&*call).cast(),
@@ -56,14 +56,14 @@ impl Wait {
                 flags,
             )
         })?;
-        Ok(Self { wait, _call: call, _object: object })
+        Ok(Self { registered, _call: call, _object: object })
     }
 }
 
 impl Drop for Wait {
     fn drop(&mut self) {
         // SAFETY: ours, and not ended before; the invalid handle has it wait until no call is under way.
-        unsafe { UnregisterWaitEx(self.wait, INVALID_HANDLE_VALUE) };
+        unsafe { UnregisterWaitEx(self.registered, INVALID_HANDLE_VALUE) };
     }
 }
 

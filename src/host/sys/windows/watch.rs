@@ -87,7 +87,6 @@ struct Read {
 
 impl Watcher {
     /// A new one.
-    #[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
     pub fn new() -> io::Result<Self> {
         let (tell, told) = mpsc::unbounded_channel();
         Ok(Self { folders: RefCell::default(), numbers: RefCell::default(), told: RefCell::new(Some(told)), tell })
