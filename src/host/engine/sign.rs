@@ -52,8 +52,6 @@ fn key(secret: &Secret) -> Result<Vec<u8>, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-
     use super::*;
 
     #[test]
@@ -66,8 +64,10 @@ mod tests {
         assert_eq!(lines[2], "Webhook-Signature: v1,V0jv0itOz3SXXMLvSdtnmhpJHCBwFUGDhkADj90Rt+s=");
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_key_is_raw_or_base64_and_nobody_elses() {
+        use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         let secret = Secret::File(path.clone());

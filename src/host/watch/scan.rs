@@ -222,6 +222,7 @@ mod tests {
         assert_eq!(some.changed_since(&none), [root.join("x/y/a.toml")]);
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_link_on_the_way_that_is_switched_is_a_change() {
         let folder = tempfile::tempdir().expect("a folder");
@@ -238,6 +239,7 @@ mod tests {
         assert_eq!(look(root, "now/a.toml").0.changed_since(&before), [root.join("now/a.toml")]);
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_folder_that_cannot_be_watched_is_named() {
         let folder = tempfile::tempdir().expect("a folder");

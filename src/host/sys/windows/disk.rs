@@ -1,7 +1,7 @@
 //! Files that the host writes: shared for reading, writing and deleting, and never through a link.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::windows::fs::{MetadataExt, OpenOptionsExt};
 use std::os::windows::io::AsRawHandle;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ use super::handle::{check, size_of_it};
 
 /// Whoever reads or renames a log meanwhile is welcome to.
 const SHARED: u32 = FILE_SHARE_READ | FILE_SHARE_WRITE | FILE_SHARE_DELETE;
+
+/// A longer key is none.
+const LONGEST: u64 = 64 * 1024;
 
 /// A folder that is always there and that nobody wants to remove.
 #[must_use]
@@ -116,6 +119,13 @@ fn number(told: &BY_HANDLE_FILE_INFORMATION) -> u64 {
 fn look(path: &Path) -> io::Result<BY_HANDLE_FILE_INFORMATION> {
     // No access is needed to be told what a file is.
     told(&shared().access_mode(0).open(path)?)
+}
+
+/// Reads a file that only we should know. Its folder's access list keeps others out.
+pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    shared().read(true).open(path)?.take(LONGEST).read_to_end(&mut text)?;
+    Ok(text)
 }
 
 /// Whether this open file is the one at that path.

@@ -42,6 +42,11 @@ impl Group {
         Ok(group)
     }
 
+    /// The same job, once more.
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        self.0.try_clone().map(Self)
+    }
+
     fn set_limits(&self, limits: &Limits) -> io::Result<()> {
         let mut wanted = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
         let basic = &mut wanted.BasicLimitInformation;

@@ -15,6 +15,7 @@ mod process;
 pub mod scm;
 mod signals;
 mod spawn;
+mod usage;
 mod wait;
 mod watch;
 
@@ -24,7 +25,7 @@ pub use console::{ask_to_end, console_event, next_rung, stop_name};
 pub use control::{Caller, Listener, ReadEnd, Stream, WriteEnd, still_listens};
 pub use disk::{
     create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, may_execute, move_log,
-    neutral_folder, number_of, open_journal, open_log,
+    neutral_folder, number_of, open_journal, open_log, read_private,
 };
 pub use handover::{Handover, Socket, exec, handed_over, is_child, unblock_signals};
 pub use job::{Group, limits_possible};
@@ -33,11 +34,12 @@ pub use notify::{NotifySocket, notify_path};
 pub use pipe::{ChildEnd, PipeEnd, holding, log_pipe};
 pub use process::{
     HAS_PROCESS_GROUPS, Identity, KILL, Member, become_subreaper, everyone_marked, identify, in_group_of, kill_all,
-    kill_command, lives, reap, send_signal, signal_name, tree_of, until_gone,
+    kill_command, lives, mark_of, reap, send_signal, signal_name, tree_of, until_gone,
 };
 pub use scm::Above;
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, forget_inherited, in_own_session, spawn};
+pub use usage::{Stray, strays, usage};
 pub use watch::{Touch, Watcher, What, watch_limit};
 
 /// The service control manager limits nobody: the host's job does.

@@ -7,12 +7,13 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, WAIT_TIMEOUT};
+use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
 use windows_sys::Win32::System::Threading::{
     GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION,
     PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, QueryFullProcessImageNameW, TerminateProcess, WaitForSingleObject,
 };
 
-use super::handle::{check, owned};
+use super::handle::{check, owned, size_of_it};
 use super::job::Group;
 use super::signals::TELL;
 use super::wait::Wait;
@@ -54,13 +55,18 @@ fn has_ended(process: &OwnedHandle) -> bool {
     unsafe { WaitForSingleObject(process.as_raw_handle(), 0) != WAIT_TIMEOUT }
 }
 
-pub(super) fn started(process: &OwnedHandle) -> io::Result<u64> {
+fn started(process: &OwnedHandle) -> io::Result<u64> {
+    times(process).map(|times| times[0])
+}
+
+/// When it was made and ended, and what it has had of the processors for the system and for itself, in units of 100 ns.
+fn times(process: &OwnedHandle) -> io::Result<[u64; 4]> {
     let none = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
     let (mut made, mut ended, mut kernel, mut user) = (none, none, none, none);
     let handle = process.as_raw_handle();
     // SAFETY: the handle is open for queries, and the pointers are to living structures.
     check(unsafe { GetProcessTimes(handle, &raw mut made, &raw mut ended, &raw mut kernel, &raw mut user) })?;
-    Ok(u64::from(made.dwHighDateTime) << 32 | u64::from(made.dwLowDateTime))
+    Ok([made, ended, kernel, user].map(|time| u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime)))
 }
 
 /// Who the process with this id is now; None: there is none.
@@ -102,12 +108,38 @@ pub(super) fn is_console_host(pid: i32) -> bool {
     done != 0 && file.rsplit('\\').next() == Some("conhost.exe")
 }
 
+/// The value of the mark's variable in a process's environment: not to be seen here.
+#[must_use]
+pub const fn mark_of(_: i32) -> Option<String> {
+    None
+}
+
+/// A process and, of a child of ours, all that are in its job.
+pub(super) fn with_job(pid: i32) -> Vec<i32> {
+    let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut all = children.get(&pid).map(|child| child.job.members()).unwrap_or_default();
+    all.push(pid);
+    all
+}
+
+/// Bytes of memory that a process has, and the processor time that it has had in units of 100 ns.
+pub(super) fn used(pid: i32) -> Option<(u64, u64)> {
+    let process = open(pid, PROCESS_QUERY_LIMITED_INFORMATION).ok()?;
+    let mut counters = PROCESS_MEMORY_COUNTERS::default();
+    let size = size_of_it::<PROCESS_MEMORY_COUNTERS>();
+    // SAFETY: the handle is open for queries; the structure is of that size.
+    check(unsafe { K32GetProcessMemoryInfo(process.as_raw_handle(), &raw mut counters, size) }).ok()?;
+    let times = times(&process).ok()?;
+    Some((u64::try_from(counters.WorkingSetSize).ok()?, times[2] + times[3]))
+}
+
 /// A child of ours.
 #[derive(Debug)]
 struct Child {
     process: OwnedHandle,
-    /// The job of a command, which nobody else holds.
-    job: Option<Group>,
+    job: Group,
+    /// Nobody else holds the job: it is a command's.
+    alone: bool,
     _wait: Wait,
 }
 
@@ -115,13 +147,13 @@ static CHILDREN: LazyLock<Mutex<HashMap<i32, Child>>> = LazyLock::new(Mutex::def
 static ENDED: Mutex<VecDeque<i32>> = Mutex::new(VecDeque::new());
 
 /// Remembers a child until it is reaped.
-pub(super) fn keep_child(pid: i32, process: OwnedHandle, job: Option<Group>) -> io::Result<()> {
+pub(super) fn keep_child(pid: i32, process: OwnedHandle, job: Group, alone: bool) -> io::Result<()> {
     let wait = Wait::new(process.as_handle(), true, move || {
         ENDED.lock().unwrap_or_else(PoisonError::into_inner).push_back(pid);
         TELL.child.notify_one();
     })?;
     let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
-    children.insert(pid, Child { process, job, _wait: wait });
+    children.insert(pid, Child { process, job, alone, _wait: wait });
     Ok(())
 }
 
@@ -157,8 +189,8 @@ fn terminate(pid: i32) {
 /// Ends a command that we started, with all that came of it.
 pub fn kill_command(pid: i32) {
     let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(job) = children.get(&pid).and_then(|child| child.job.as_ref()) {
-        job.terminate();
+    if let Some(child) = children.get(&pid).filter(|child| child.alone) {
+        child.job.terminate();
     }
 }
 

@@ -123,7 +123,7 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
         unsafe { (OwnedHandle::from_raw_handle(made.hProcess), OwnedHandle::from_raw_handle(made.hThread)) };
     let pid = i32::try_from(made.dwProcessId).map_err(io::Error::other)?;
     let for_failure = process.try_clone()?;
-    super::process::keep_child(pid, process, own_job).inspect_err(|_| {
+    super::process::keep_child(pid, process, job.try_clone()?, own_job.is_some()).inspect_err(|_| {
         // One whose end would not be seen must not live.
         // SAFETY: the handle is open.
         unsafe { TerminateProcess(for_failure.as_raw_handle(), 1) };
