@@ -9,7 +9,7 @@ use super::sys;
 use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
 use crate::layout::Layout;
-use crate::service::{Dependency, Kind, Service};
+use crate::service::{Dependency, Kind, Profile, Service};
 use crate::system::{files, machine};
 
 /// How `supervise` is run.
@@ -111,6 +111,8 @@ pub(super) fn run_shim(mut service: Service, layout: &Layout) -> Result<Outcome>
     if sys::LIMITED_FROM_ABOVE {
         (service.limits.memory, service.limits.cpu, service.limits.tasks) = (None, None, None);
     }
+    // The manager's own sandbox holds for us and what we start.
+    (service.security.profile, service.security.capabilities) = (Profile::None, None);
     let id = service.id();
     let runtime = Folder::new(layout, &id)?;
     let lock = runtime.0.join("lock");

@@ -23,6 +23,7 @@ mod reload;
 mod removal;
 mod schedule;
 mod secrets;
+mod security;
 mod start;
 mod stop;
 mod watch;

@@ -116,24 +116,21 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             "sampled by the supervisor, every 500 ms to 5 s by load, while something is near its threshold or not",
         ),
         Key::ThresholdsRestartsPerHour => native("counted by the supervisor"),
-        Key::SecurityProfile => unless(
-            service,
-            |s| s.security.profile != Profile::None,
-            "nothing is restricted",
-            "the supervisor builds no sandbox",
-            "use `profile = \"none\"` here, or the systemd backend",
+        Key::SecurityProfile => profile(service, target),
+        Key::SecurityReadWrite => native(match target.scope {
+            Scope::System => "writable though the profile makes what is above them read-only",
+            Scope::User => "nothing: what the account may write is writable",
+        }),
+        Key::SecurityCapabilities if target.os != "linux" => {
+            refused("capabilities are a thing of Linux", "put it below `[service.NAME.on.linux]`")
+        }
+        Key::SecurityCapabilities if target.scope == Scope::User => refused(
+            "a user's supervisor has no capabilities to give or take",
+            "leave it out, or install for the machine with `--system`",
         ),
-        Key::SecurityReadWrite => unless(
-            service,
-            |s| s.security.profile != Profile::None,
-            "nothing: without a profile everything that the account may write is writable",
-            "the supervisor builds no sandbox",
-            "remove it with the profile, or use the systemd backend",
-        ),
-        Key::SecurityCapabilities => refused(
-            "the supervisor does not set capabilities yet",
-            "give the program file capabilities (setcap), or use the systemd backend",
-        ),
+        Key::SecurityCapabilities => {
+            native("the bounding set, and the ambient set for who is not root; install refuses what nobody here has")
+        }
         Key::SecuritySecrets => unless(
             service,
             |s| s.security.secrets.values().any(|secret| matches!(secret, Secret::Credential(_))),
@@ -171,5 +168,40 @@ fn dependencies(list: Option<&Vec<Dependency>>) -> Answer {
             format!("`{name}` belongs to another service manager, which the supervisor knows nothing of"),
             "wait for what it provides with `wait_for`, or put it below `[service.NAME.on.systemd]`",
         ),
+    }
+}
+
+fn profile(service: Option<&Service>, target: &Target) -> Answer {
+    let profile = service.map_or(Profile::Standard, |s| s.security.profile);
+    if profile == Profile::None {
+        return native("nothing to do");
+    }
+    if target.os != "linux" {
+        return refused(
+            "the supervisor builds sandboxes on Linux only",
+            "put it below `[service.NAME.on.linux]`, or use `profile = \"none\"`",
+        );
+    }
+    if profile == Profile::Strict {
+        return refused(
+            "the supervisor has no `strict` sandbox",
+            "use `profile = \"standard\"` here, or the systemd backend",
+        );
+    }
+    let temporary = |path: &str| path.starts_with("/tmp/") || path.starts_with("/var/tmp/");
+    let in_private = service.is_some_and(|s| {
+        s.exec.first().is_some_and(|program| temporary(program))
+            || s.working_dir.as_ref().is_some_and(|folder| temporary(&folder.to_string_lossy()))
+    });
+    match target.scope {
+        Scope::System if in_private => refused(
+            "the service gets a /tmp of its own, which hides what lies in yours",
+            "move the program and its folder, or use `profile = \"none\"`",
+        ),
+        Scope::System => native(
+            "no new privileges, a filter of system calls, system folders and kernel settings read-only, and a /tmp and \
+             /var/tmp of its own, in memory; install refuses where the supervisor may make no mounts",
+        ),
+        Scope::User => native("no new privileges, and a filter of system calls"),
     }
 }

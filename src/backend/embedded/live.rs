@@ -12,6 +12,7 @@ use crate::host::control::Ask;
 use crate::host::intent;
 use crate::host::state::{self, Record, StateFile};
 use crate::host::sys;
+use crate::layout::Scope;
 use crate::logs::{LogQuery, Sink};
 use crate::report::{Sent, State, Status, Wanted};
 use crate::service::Service;
@@ -112,6 +113,7 @@ impl Manager for Embedded {
                 })?;
                 // Only the machine can tell whether a supervisor may limit anything on it.
                 sys::limits_possible(&service.limits)
+                    .and_then(|()| sys::sandbox_possible(&service.security, self.target.scope == Scope::System))
                     .map_err(|error| error.context(format_args!("`{}`", service.id())))?;
             }
         }

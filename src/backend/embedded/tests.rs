@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::backend::Body;
-use crate::service::{Dependency, LogFormat, Secret, Service, Start};
+use crate::service::{Dependency, LogFormat, Profile, Secret, Service, Start};
 
 fn target() -> Target {
     Target::elsewhere(BackendKind::Embedded, Scope::System)
@@ -72,6 +72,7 @@ fn secrets_of_the_moment_become_files_of_their_own() {
 fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
     let mut web = service();
     web.after = vec![Dependency::Foreign("network.target".into())];
+    web.security.profile = Profile::Strict;
     let mut refused = Vec::new();
     for key in Key::ALL {
         if let Answer::Refused { why, remedy } = Embedded.answer(*key, Some(&web), &target()) {
@@ -79,10 +80,17 @@ fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
             refused.push(key.path());
         }
     }
-    for key in ["after", "security.capabilities"] {
+    for key in ["after", "security.profile"] {
         assert!(refused.contains(&key), "{key}");
     }
     assert!(!refused.contains(&"restart.policy") && !refused.contains(&"watch.paths"));
+    web.security.profile = Profile::Standard;
+    assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &target()), Answer::Native(_)));
+    web.exec = vec!["/tmp/web".into()];
+    assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &target()), Answer::Refused { .. }));
+    let user = Target { scope: Scope::User, ..target() };
+    assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &user), Answer::Native(_)));
+    assert!(matches!(Embedded.answer(Key::SecurityCapabilities, Some(&web), &user), Answer::Refused { .. }));
     let bsd = Target { os: "freebsd", ..target() };
     assert!(matches!(Embedded.answer(Key::WatchPaths, None, &bsd), Answer::Refused { .. }));
 }

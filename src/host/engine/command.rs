@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::host::machine::Ended;
-use crate::host::sys::{self, Account, ChildEnd, Launch, Output};
+use crate::host::sys::{self, Account, ChildEnd, Launch, Output, Sandbox};
 use crate::host::words;
 use crate::service::{Signal, StopSignal};
 
@@ -25,6 +25,8 @@ pub(super) struct Setting {
     pub(super) dir: PathBuf,
     pub(super) umask: Option<u32>,
     pub(super) account: Account,
+    /// What they are shut into with it.
+    pub(super) sandbox: Option<Rc<Sandbox>>,
     /// Where its output goes: into the service's log.
     pub(super) output: Option<ChildEnd>,
 }
@@ -80,6 +82,7 @@ impl Commands {
             umask: setting.umask,
             account: &setting.account,
             group: None,
+            sandbox: setting.sandbox.as_deref(),
             open_files: None,
             stop: StopSignal::Signal(Signal::Term),
             priority: None,

@@ -1,11 +1,14 @@
 //! What a service and its commands are run with: account, environment, folder.
 
+use std::rc::Rc;
+
 use super::command::Setting;
 use super::unit::Unit;
 use super::{Engine, Id};
 use crate::error::{Error, IoContext, Result};
 use crate::host::env::{self, Environment};
-use crate::host::sys;
+use crate::host::sys::{self, Sandbox};
+use crate::layout::Scope;
 use crate::service::{Secret, Service};
 
 impl Engine {
@@ -19,7 +22,13 @@ impl Engine {
         let service = &unit.service;
         let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
         let env = environment(service, &account, self.options.pass_on)?;
-        Ok(setting_of(id, unit, account, env))
+        Ok(setting_of(id, unit, account, env, self.sandbox(service)?))
+    }
+
+    /// What a service and its commands are shut into.
+    fn sandbox(&self, service: &Service) -> Result<Option<Rc<Sandbox>>> {
+        let whole = self.options.layout.scope == Scope::System;
+        Ok(Sandbox::of(&service.security, whole)?.map(Rc::new))
     }
 
     /// What an event hook is run with. Who is to be told that an `env_file` is gone must not need that file.
@@ -28,11 +37,17 @@ impl Engine {
         let account = sys::account_of(unit.service.user.as_deref(), unit.service.group.as_deref()).ok()?;
         let env = environment(&unit.service, &account, self.options.pass_on)
             .unwrap_or_else(|_| env::base(&account.name, &account.home, &account.shell, crate::system::env));
-        Some(setting_of(id, unit, account, env))
+        Some(setting_of(id, unit, account, env, self.sandbox(&unit.service).ok()?))
     }
 }
 
-fn setting_of(id: &Id, unit: &Unit, account: sys::Account, mut env: Environment) -> Setting {
+fn setting_of(
+    id: &Id,
+    unit: &Unit,
+    account: sys::Account,
+    mut env: Environment,
+    sandbox: Option<Rc<Sandbox>>,
+) -> Setting {
     let service = &unit.service;
     env.insert("DAEMONCTL_UNIT".into(), id.to_string());
     env.insert("DAEMONCTL_INVOCATION".into(), unit.invocation.to_string());
@@ -47,6 +62,7 @@ fn setting_of(id: &Id, unit: &Unit, account: sys::Account, mut env: Environment)
         dir: service.working_dir.clone().unwrap_or_else(sys::neutral_folder),
         umask: service.umask,
         account,
+        sandbox,
         output: unit.pipes.first().map(|pipe| pipe.child_end().clone()),
     }
 }

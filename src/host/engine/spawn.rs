@@ -45,6 +45,7 @@ impl Engine {
             umask: service.umask,
             account: &setting.account,
             group: unit.cgroup.as_ref(),
+            sandbox: setting.sandbox.as_deref(),
             open_files: service.limits.open_files,
             stop: service.stop.signal,
             priority: service.limits.priority,
@@ -52,7 +53,7 @@ impl Engine {
             stdout,
             stderr,
         };
-        let pid = sys::spawn(launch).map_err(|error| not_run(&service.exec, &error))?;
+        let pid = sys::spawn(launch).map_err(|error| not_run(&service.exec, setting.sandbox.is_some(), &error))?;
         unit.main = Some(sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }));
         unit.far = false;
         self.mains.insert(pid, Rc::clone(id));
@@ -105,13 +106,16 @@ impl Engine {
     }
 }
 
-fn not_run(exec: &[String], error: &std::io::Error) -> Error {
+fn not_run(exec: &[String], shut_in: bool, error: &std::io::Error) -> Error {
     let program = exec.first().map_or("", String::as_str);
     let text = format!("cannot run `{program}`: {error}");
     if error.kind() == std::io::ErrorKind::NotFound && std::path::Path::new(program).exists() {
         return Error::failed(format!(
             "{text} (the file exists: the interpreter in its first line, or its loader, does not)"
         ));
+    }
+    if shut_in && error.kind() != std::io::ErrorKind::NotFound {
+        return Error::failed(format!("{text} (or its sandbox could not be made)"));
     }
     Error::failed(text)
 }

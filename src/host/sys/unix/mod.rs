@@ -12,6 +12,11 @@ mod inotify;
 mod lock;
 mod private;
 mod process;
+#[cfg(target_os = "linux")]
+mod sandbox;
+#[cfg(not(target_os = "linux"))]
+#[path = "sandbox_none.rs"]
+mod sandbox;
 mod signals;
 mod spawn;
 mod tree;
@@ -36,6 +41,7 @@ pub use process::{
     Identity, KILL, ask_to_end, become_subreaper, forget_inherited, identify, kill_all, kill_command, lives, next_rung,
     reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
 };
+pub use sandbox::{Sandbox, sandbox_possible};
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
 pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, mark_of, members, tree_of};

@@ -1,8 +1,10 @@
 //! Making a child: a session of its own, and nothing inherited but what is meant.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{ChildStdout, Command, Stdio};
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use super::account::Account;
 use super::cgroup::Group;
+use super::sandbox::Sandbox;
 use crate::service::{Priority, StopSignal};
 
 /// Where a child's output goes.
@@ -48,6 +51,8 @@ pub struct Launch<'a> {
     pub account: &'a Account,
     /// The group with its limits that it joins.
     pub group: Option<&'a Group>,
+    /// What it is shut into.
+    pub sandbox: Option<&'a Sandbox>,
     /// Most open files.
     pub open_files: Option<u64>,
     /// How it will be asked to end.
@@ -85,6 +90,8 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
         gid: launch.account.gid,
         open_files: launch.open_files,
         nice: launch.priority.map(nice),
+        sandbox: launch.sandbox.cloned(),
+        dir: CString::new(launch.dir.as_os_str().as_bytes())?,
     };
     // SAFETY: between fork and exec the closure makes system calls on data that was allocated before; it takes no
     // lock and allocates nothing.
@@ -109,6 +116,8 @@ struct Becomes {
     gid: u32,
     open_files: Option<u64>,
     nice: Option<i32>,
+    sandbox: Option<Sandbox>,
+    dir: CString,
 }
 
 impl Becomes {
@@ -141,6 +150,9 @@ impl Becomes {
             // SAFETY: umask(2) cannot fail.
             unsafe { libc::umask(umask) };
         }
+        if let Some(sandbox) = &self.sandbox {
+            sandbox.apply_first(&self.dir)?;
+        }
         if let Some((uid, gid, groups)) = &self.ids {
             let count = groups.len().try_into().map_err(|_| io::ErrorKind::InvalidInput)?;
             // SAFETY: the pointer and the count are those of one living slice of group ids.
@@ -150,7 +162,7 @@ impl Becomes {
         } else if self.gid != nix::unistd::getegid().as_raw() {
             nix::unistd::setgid(self.gid.into())?;
         }
-        Ok(())
+        self.sandbox.as_ref().map_or(Ok(()), Sandbox::apply_last)
     }
 }
 

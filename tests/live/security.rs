@@ -1,0 +1,118 @@
+//! `security`: the same profile takes the same things away, whoever runs the service.
+
+use crate::support::{Test, Where, eventually};
+
+/// What the service says of itself, once it has said all.
+fn said(t: &Test, unit: &str) -> Vec<String> {
+    let lines = || -> Vec<String> {
+        let logs = t.run(&["logs", unit, "--lines", "100", "--json"]).stdout;
+        let messages = logs.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        messages.filter_map(|line| Some(line["message"].as_str()?.trim().to_owned())).collect()
+    };
+    eventually("the service has looked around", || lines().iter().any(|line| line == "done"));
+    lines()
+}
+
+const LOOK: &str = "grep NoNewPrivs /proc/self/status\n\
+    unshare -U true 2>/dev/null && echo makes namespaces || echo makes no namespaces\n\
+    hostname \"$(hostname)\" 2>/dev/null && echo renames || echo renames nothing\n\
+    mkdir -p \"$W\" && touch \"$W/x\" && chmod 0755 \"$W/x\" && echo changes modes || echo changes no modes\n\
+    chmod 4755 \"$W/x\" 2>/dev/null && echo sets suid || echo sets no suid\n\
+    [ -e \"$T\" ] && echo shared tmp || echo private tmp\n\
+    touch /tmp/own-$$ && echo writes tmp || echo writes no tmp\n\
+    [ -w /usr ] && echo writes usr || echo writes no usr\n\
+    [ -w /etc ] && echo writes etc || echo writes no etc\n\
+    [ -w /proc/sys/kernel/hostname ] && echo sets kernel || echo sets nothing of the kernel\n\
+    touch /etc/daemonctl-live-rw/x 2>/dev/null && echo writes exception || echo writes no exception\n\
+    grep CapBnd /proc/self/status\n\
+    echo done\n\
+    exec sleep 1000\n";
+
+#[test]
+fn the_standard_profile() {
+    let Some(t) = Test::live("standard_profile") else { return };
+    if !t.systemd() && t.place != Where::Embedded {
+        return;
+    }
+    let exception = std::path::Path::new("/etc/daemonctl-live-rw");
+    let whole = t.system_scope();
+    let read_write = if whole {
+        std::fs::create_dir_all(exception).unwrap();
+        ", read_write = [\"/etc/daemonctl-live-rw\"]"
+    } else {
+        ""
+    };
+    let look = LOOK.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "$$").replace('\n', "\\n");
+    t.manifest(&format!(
+        "[service.{{p}}a]\nexec = [\"/bin/sh\", \"-c\", \"{look}\"]\nenv = {{ T = \"{{dir}}\", W = \"${{state_dir}}\" }}\n\
+         security = {{ profile = \"standard\"{read_write} }}\n"
+    ));
+    t.install().ok();
+    let said = said(&t, "{p}a");
+    let has = |line: &str| assert!(said.iter().any(|said| said == line), "`{line}` is not in {said:#?}");
+    has("NoNewPrivs:\t1");
+    has("makes no namespaces");
+    has("renames nothing");
+    has("changes modes");
+    has("sets no suid");
+    has("writes tmp");
+    has("writes no usr");
+    has("writes no etc");
+    has("sets nothing of the kernel");
+    if whole {
+        has("private tmp");
+        has("writes exception");
+        let bounding = said.iter().find_map(|line| line.strip_prefix("CapBnd:")).expect("a bounding set");
+        let bounding = u64::from_str_radix(bounding.trim(), 16).unwrap();
+        for (number, name) in [(16, "CAP_SYS_MODULE"), (25, "CAP_SYS_TIME"), (34, "CAP_SYSLOG"), (35, "CAP_WAKE_ALARM")]
+        {
+            assert_eq!(bounding >> number & 1, 0, "{name} must be out of reach: {bounding:x}");
+        }
+        assert_eq!(bounding & 1, 1, "CAP_CHOWN is left");
+        let _ = std::fs::remove_dir_all(exception);
+    }
+    t.run(&["stop", "{p}a"]).ok();
+}
+
+#[test]
+fn capabilities() {
+    let Some(t) = Test::live("capabilities") else { return };
+    if !t.systemd() && t.place != Where::Embedded {
+        return;
+    }
+    let look = "grep '^Cap' /proc/self/status; echo done; exec sleep 1000";
+    let service = |name: &str, user: &str, list: &str| {
+        format!(
+            "[service.{{p}}{name}]\nexec = [\"/bin/sh\", \"-c\", \"{look}\"]\n{user}security = {{ capabilities = {list} }}\n"
+        )
+    };
+    if !t.system_scope() {
+        t.manifest(&service("a", "", "[\"CAP_NET_BIND_SERVICE\"]"));
+        t.install().exits(6).complains("capabilities");
+        return;
+    }
+    let nobody = "user = \"nobody\"\n";
+    let list = "[\"CAP_NET_BIND_SERVICE\", \"CAP_CHOWN\"]";
+    t.manifest(&[service("a", nobody, list), service("b", "", list), service("c", nobody, "[]")].concat());
+    t.install().ok();
+    let of = |unit: &str| -> Vec<u64> {
+        let said = said(&t, unit);
+        let set = |name: &str| {
+            let line = said.iter().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("{said:?}"));
+            u64::from_str_radix(line.trim_start_matches(':').trim(), 16).unwrap()
+        };
+        ["CapEff", "CapBnd", "CapAmb"].map(set).to_vec()
+    };
+    assert_eq!(of("{p}a"), [0x401, 0x401, 0x401], "another user keeps what is listed, through exec");
+    assert_eq!(of("{p}b"), [0x401, 0x401, 0], "root is bounded");
+    assert_eq!(of("{p}c"), [0, 0, 0], "nothing is listed");
+}
+
+#[test]
+fn what_the_supervisor_cannot_take_away_is_refused_with_its_place() {
+    let Some(t) = Test::live("strict_profile") else { return };
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\nsecurity = { profile = \"strict\" }\n");
+    if matches!(t.place, Where::Embedded | Where::SystemdUser) {
+        t.install().exits(6).complains("manifest.toml:3:14").complains("`strict`");
+    }
+}
