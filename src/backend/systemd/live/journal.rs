@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
 use std::ops::ControlFlow;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -18,11 +19,13 @@ use crate::logs::{LogLine, LogQuery, Sink, Stream};
 use crate::service::Service;
 
 /// The fields that are looked at; entries have dozens.
-const FIELDS: &str = "MESSAGE,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT,UNIT,USER_UNIT,_TRANSPORT";
+const FIELDS: &str = "MESSAGE,_SYSTEMD_UNIT,_SYSTEMD_USER_UNIT,UNIT,USER_UNIT,_PID,_TRANSPORT";
 
 /// An entry, and where it stands in the journal.
 struct Entry {
     line: LogLine,
+    /// Of the process that wrote it.
+    pid: Option<u32>,
     cursor: Option<String>,
 }
 
@@ -80,16 +83,21 @@ pub(super) fn last_lines(service: &str, scope: Scope, facts: &Facts, count: usiz
     let Some(id) = names::id(service) else { return Vec::new() };
     let mut of_unit = command(&[id.to_owned()], scope);
     of_unit.arg(format!("--lines={}", count * 4));
-    let (own, about) = last_of(of_unit, scope, facts.started, count);
+    let (own, about) = last_of(of_unit, scope, facts, count);
     if !own.is_empty() {
         return own.into();
     }
     // In user scope journald looks up whose line it is by the process, and one that has ended by then is nobody's.
     if let (Scope::User, Some(pid), Some(started)) = (scope, facts.last_pid, facts.started) {
-        let mut of_process = journalctl();
-        of_process.args([format!("_PID={pid}"), format!("_UID={}", crate::system::machine::ids().0)]);
-        of_process.arg(format!("--since=@{}", started / 1_000_000));
-        let (own, _) = last_of(of_process, scope, facts.started, count);
+        let of_process = || {
+            let mut command = journalctl();
+            command.args([format!("_PID={pid}"), format!("_UID={}", crate::system::machine::ids().0)]);
+            command.arg(format!("--since=@{}", (started / 1_000_000).saturating_sub(1)));
+            command
+        };
+        // A user can't have journald write down first what is still on its way.
+        wait_for_entry(of_process());
+        let (own, _) = last_of(of_process(), scope, facts, count);
         if !own.is_empty() {
             return own.into();
         }
@@ -97,14 +105,45 @@ pub(super) fn last_lines(service: &str, scope: Scope, facts: &Facts, count: usiz
     about.into()
 }
 
-/// The last lines by the unit itself, and by the manager about it.
-fn last_of(command: Command, scope: Scope, started: Option<u64>, count: usize) -> (VecDeque<String>, VecDeque<String>) {
-    let started = started.and_then(|micros| jiff::Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok());
+/// How long lines that a program wrote just before it ended may be on their way through journald.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
+
+/// Waits until the command finds an entry, though not for long: a program may have ended without a word.
+fn wait_for_entry(mut command: Command) {
+    command.args(["--follow", "--no-tail"]);
+    let Ok((mut child, mut reader)) = spawn(command) else { return };
+    std::thread::scope(|scope| {
+        let (seen, found) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            let mut line = Vec::new();
+            // Whatever comes, and also that nothing more can come.
+            let _ = reader.read_until(b'\n', &mut line);
+            let _ = seen.send(());
+        });
+        let _ = found.recv_timeout(ON_ITS_WAY);
+        let _ = child.kill();
+        let _ = child.wait();
+    });
+}
+
+/// Whether it is of the last run. That begins when systemd notes that it has made the main process; by then the process
+/// may have written something.
+fn is_of_last_run(entry: &Entry, facts: &Facts) -> bool {
+    let started = facts.started.and_then(|micros| jiff::Timestamp::from_microsecond(i64::try_from(micros).ok()?).ok());
+    match (started, entry.line.time) {
+        (Some(started), Some(time)) => time >= started || (entry.pid.is_some() && entry.pid == facts.last_pid),
+        _ => true,
+    }
+}
+
+/// The last lines of the last run by the unit itself, and by the manager about it.
+fn last_of(command: Command, scope: Scope, facts: &Facts, count: usize) -> (VecDeque<String>, VecDeque<String>) {
     let (mut own, mut about) = (VecDeque::new(), VecDeque::new());
     // Without a journal there is nothing to add to the failure itself.
     let _ = run(command, scope, &mut |entry| {
+        let of_last_run = is_of_last_run(&entry, facts);
         let lines = if entry.line.stream == Stream::Manager { &mut about } else { &mut own };
-        if started.is_none_or(|started| entry.line.time.is_none_or(|time| time >= started)) {
+        if of_last_run {
             lines.push_back(entry.line.message);
         }
         if lines.len() > count {
@@ -294,6 +333,7 @@ fn entry(line: &[u8]) -> Option<Entry> {
     let unit = manager.or_else(|| field("_SYSTEMD_USER_UNIT")).or_else(|| field("_SYSTEMD_UNIT")).unwrap_or_default();
     let micros: i64 = field("__REALTIME_TIMESTAMP")?.parse().ok()?;
     Some(Entry {
+        pid: field("_PID").and_then(|pid| pid.parse().ok()),
         line: LogLine {
             unit: names::id(unit).unwrap_or(unit).to_owned(),
             time: jiff::Timestamp::from_microsecond(micros).ok(),
@@ -330,6 +370,19 @@ mod tests {
         assert_eq!(entry.line.time.unwrap().to_string(), "2023-11-14T22:13:20.000001Z");
         assert_eq!(entry.line.stream, Stream::Merged);
         assert_eq!(entry.cursor.as_deref(), Some("c"));
+    }
+
+    #[test]
+    fn a_process_may_write_before_its_start_is_noted() {
+        let at = |micros: u64, pid: u32| {
+            let line = format!(r#"{{"__REALTIME_TIMESTAMP":"{micros}","_PID":"{pid}","MESSAGE":"hi"}}"#);
+            entry(line.as_bytes()).unwrap()
+        };
+        let facts = Facts { started: Some(1000), last_pid: Some(7), ..Facts::default() };
+        assert!(is_of_last_run(&at(999, 7), &facts));
+        assert!(is_of_last_run(&at(1000, 8), &facts));
+        assert!(!is_of_last_run(&at(999, 6), &facts));
+        assert!(is_of_last_run(&at(999, 6), &Facts::default()));
     }
 
     #[test]
