@@ -17,6 +17,7 @@ mod log_files;
 mod logs;
 mod main_job;
 mod names;
+mod one_manifest;
 mod oneshot;
 mod ownership;
 mod reload;
