@@ -84,19 +84,33 @@ impl DBus {
             all.push(facts);
         }
         let some = (0..units.len()).filter(|at| {
-            let listed = &all[*at].listed;
-            of_all || is_timer(&units[*at]) || (listed.is_loaded() && !listed.just_runs())
+            let facts = &all[*at];
+            // Without a main process it has ended between two answers.
+            let just_runs = facts.listed.just_runs() && facts.main_pid.is_some();
+            of_all || is_timer(&units[*at]) || (facts.listed.is_loaded() && !just_runs)
         });
         self.fill_all(units, &some.collect::<Vec<_>>(), &mut all)?;
         Ok(all)
     }
 
-    /// Everything that systemd says of some of the units.
+    /// Everything that systemd says of some of the units, and their states anew.
     fn fill_all(&mut self, units: &[String], some: &[usize], all: &mut [Facts]) -> Result<()> {
-        let of = |unit: &String| if is_timer(unit) { TIMER } else { SERVICE };
-        let question = |at: &usize| call(SYSTEMD, &object_path(&units[*at]), PROPERTIES, "GetAll", &of(&units[*at]));
-        let calls: Vec<Message> = some.iter().map(question).collect::<Result<_>>()?;
-        for (at, answer) in some.iter().zip(self.bus.batch(&calls, PATIENCE)?) {
+        if some.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<String> = some.iter().map(|at| units[*at].clone()).collect();
+        let mut calls = vec![manager("ListUnitsByNames", &names)?];
+        for unit in &names {
+            let own = if is_timer(unit) { TIMER } else { SERVICE };
+            calls.push(call(SYSTEMD, &object_path(unit), PROPERTIES, "GetAll", &own)?);
+        }
+        let mut answers = self.bus.batch(&calls, PATIENCE)?.into_iter();
+        if let Some(Ok(answer)) = answers.next() {
+            for (at, listed) in some.iter().zip(listed(&names, &answer)?) {
+                all[*at].listed = listed;
+            }
+        }
+        for (at, answer) in some.iter().zip(answers) {
             if let Ok(answer) = answer {
                 let body = answer.body();
                 let properties: HashMap<&str, Variant<'_>> = body.deserialize().map_err(|error| odd(&error))?;
