@@ -22,6 +22,8 @@ mod lets_go_of_held_pipes;
 mod limits_resources;
 #[path = "host/listens_to_the_impolite.rs"]
 mod listens_to_the_impolite;
+#[path = "host/loses_nothing_when_killed.rs"]
+mod loses_nothing_when_killed;
 #[path = "host/manages_units.rs"]
 mod manages_units;
 #[path = "host/orders_by_dependency.rs"]

@@ -67,9 +67,6 @@ pub struct Record {
     /// Where it has thresholds: what was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meter: Option<Box<super::threshold::Meter>>,
-    /// From a supervisor that left: the beginning of a line in each pipe, to go on with.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unfinished: Vec<Vec<u8>>,
 }
 
 /// A log file.

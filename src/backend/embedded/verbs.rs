@@ -18,6 +18,9 @@ const LAST_LINES: usize = 10;
 /// How long the supervisor may be silent while somebody might have pressed Ctrl-C unseen.
 const LOOK_UP: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// How often a supervisor is started that is gone when it is asked.
+const TRIES: u32 = 3;
+
 /// Asks the supervisor where one runs, and takes no for an answer only as an error.
 pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<()> {
     let Some(mut client) = client::connect(layout)? else { return Ok(()) };
@@ -52,11 +55,8 @@ pub(super) fn act(
 ) -> Vec<UnitResult> {
     let ids: Vec<String> = units.iter().map(Service::id).collect();
     let mut results = BTreeMap::new();
-    let asked = manager.ensure().and_then(|()| {
-        // Specs that have changed count from the start that is now asked for.
-        ask_if_running(&manager.target.layout, Ask::Load)?;
-        talk(manager, ask(Units { units: ids.clone() }), deadline, progress, &mut results)
-    });
+    let asked = reach(manager)
+        .and_then(|client| talk(manager, client, ask(Units { units: ids.clone() }), deadline, progress, &mut results));
     let failure = asked.err();
     ids.into_iter()
         .map(|id| {
@@ -70,6 +70,21 @@ pub(super) fn act(
             (id, result)
         })
         .collect()
+}
+
+/// The supervisor, started if need be, which knows the specs that count from the start that is now asked for.
+///
+/// One that was just killed is still connected to while the kernel takes it apart, and gone in the next moment.
+fn reach(manager: &Embedded) -> Result<client::Client> {
+    for _ in 0..TRIES {
+        manager.ensure()?;
+        ask_if_running(&manager.target.layout, Ask::Load)?;
+        if let Some(client) = client::connect(&manager.target.layout)? {
+            return Ok(client);
+        }
+    }
+    Err(Error::failed("the supervisor ends as soon as it is started")
+        .hint(format!("its log is `{}`", manager.target.layout.logs.join("supervisor.log").display())))
 }
 
 /// A unit that the answer did not come to.
@@ -89,13 +104,12 @@ fn lost(id: &str, failure: Option<&Error>) -> Error {
 
 fn talk(
     manager: &mut Embedded,
+    mut client: client::Client,
     ask: Ask,
     deadline: Deadline,
     progress: &mut dyn Progress,
     results: &mut BTreeMap<String, Result<Effect>>,
 ) -> Result<()> {
-    let gone = || Error::failed("the supervisor ended just now").hint("run the command again");
-    let mut client = client::connect(&manager.target.layout)?.ok_or_else(gone)?;
     client.send(ask)?;
     let mut refusal = None;
     let notes = &mut manager.notes;

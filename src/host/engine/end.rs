@@ -59,13 +59,10 @@ impl Engine {
         let goes_on = matches!(self.ending, Some(Ending::Leave | Ending::Again));
         for unit in self.units.values_mut() {
             if goes_on {
-                // The next one goes on in the middle of a line.
-                unit.unfinished = unit.pipes.iter().map(|pipe| pipe.drain_whole(&self.buffer)).collect();
+                unit.pipes.iter().for_each(|pipe| pipe.drain_whole());
                 continue;
             }
-            for pipe in &unit.pipes {
-                pipe.drain(&self.buffer);
-            }
+            unit.pipes.iter().for_each(|pipe| pipe.drain());
         }
         if self.options.serve && self.ending != Some(Ending::Again) {
             let _ = std::fs::remove_file(crate::host::control::socket(&self.options.layout));
@@ -82,6 +79,7 @@ impl Engine {
         } else {
             // The next one begins by the intents, not where this one ended.
             let _ = std::fs::remove_file(state);
+            let _ = std::fs::remove_file(crate::host::logs::handover::in_folder(&self.options.runtime));
         }
         Ok(Outcome { well, code, again: None })
     }

@@ -51,6 +51,7 @@ impl Engine {
             self.add(service, wanted, record);
         }
         self.after_load();
+        self.finish_left();
         if self.options.persist {
             self.adopt_unrecorded();
         }
@@ -159,8 +160,8 @@ impl Engine {
                 self.deadlines.remove(&(at, Rc::clone(id)));
             }
             for pipe in &unit.pipes {
-                pipe.drain(&self.buffer);
-                pipe.child_end().remove();
+                pipe.drain();
+                pipe.remove();
             }
             if let Some(socket) = &unit.notify {
                 socket.remove();
@@ -248,7 +249,7 @@ impl Engine {
                 // Whatever is left of it is looked for on the whole machine.
                 unit.far = true;
                 for pipe in &unit.pipes {
-                    pipe.drain(&self.buffer);
+                    pipe.drain();
                 }
             }
         }

@@ -5,13 +5,15 @@
 //! until the next event or the next deadline, and nothing ticks.
 //!
 //! `run` is the loop, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
-//! `spawn` with `setting` (who a process is run as) and `pipes`, and `work` (conditions, hooks, commands); `jobs` the requests that wait for units, `depend` the order,
-//! `load` the specs, intents and the takeover, `pump` the output, `events` what is told of units and `hooks` to whom,
-//! `command`, `http`, `probe`, `watch` and `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
+//! `spawn` with `setting` (who a process is run as) and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
+//! `capture` the output; `jobs` the requests that wait for units, `depend` the order, `load` the specs, intents and the
+//! takeover, `events` what is told of units and `hooks` to whom, `command`, `http`, `probe`, `watch` and `notify` the
+//! senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
 //! the control socket.
 
 mod act;
 mod again;
+mod capture;
 mod command;
 mod depend;
 mod end;
@@ -22,6 +24,7 @@ mod http;
 mod jobs;
 mod load;
 mod notify;
+mod pace;
 mod persist;
 mod pipes;
 mod probe;
@@ -38,7 +41,6 @@ mod unit;
 mod watch;
 mod work;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -49,6 +51,7 @@ use tokio::sync::mpsc;
 use self::command::Commands;
 use self::jobs::Job;
 use self::unit::Unit;
+use super::logs::handover::Buffer;
 use super::machine::{Event, Moment};
 use super::sys;
 use crate::exit::Exit;
@@ -181,8 +184,7 @@ pub struct Engine {
     jobs: Vec<Job>,
     tx: mpsc::UnboundedSender<Input>,
     rx: mpsc::UnboundedReceiver<Input>,
-    /// One for all pipes.
-    buffer: Rc<RefCell<Vec<u8>>>,
+    pumps: Rc<pump::Pumps>,
     /// Marks of our services start with it.
     mark: String,
     boot: String,
@@ -219,6 +221,16 @@ impl Engine {
     pub fn new(options: Options) -> Self {
         let (tx, rx) = mpsc::unbounded_channel();
         let hostname = sys::hostname();
+        let boot = sys::boot_id();
+        let buffer = (options.persist && sys::SERVICES_OUTLIVE_HOST).then(|| {
+            Buffer::in_folder(&options.runtime, &boot).unwrap_or_else(|error| {
+                eprintln!(
+                    "daemonctl host: output that is read and not yet written would go with this process: {error}"
+                );
+                Buffer::private()
+            })
+        });
+        let buffer = buffer.unwrap_or_else(Buffer::private);
         Self {
             mark: load::mark(&options.runtime),
             passed_on: options.pass_on.then(notify::Above::find).flatten(),
@@ -242,8 +254,8 @@ impl Engine {
             jobs: Vec::new(),
             tx,
             rx,
-            buffer: Rc::new(RefCell::new(vec![0; 64 * 1024])),
-            boot: sys::boot_id(),
+            pumps: Rc::new(pump::Pumps::new(capture::Hands::new(buffer))),
+            boot,
             dirty: true,
             flushed: Instant::now(),
             flush_cost: Duration::ZERO,

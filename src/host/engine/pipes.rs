@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::capture::Capture;
 use super::pump::Pipe;
 use super::setting::make_own_folders;
 use super::{Echo, Engine, Id};
 use crate::error::Result;
 use crate::host::logs::format::Dresser;
+use crate::host::logs::kept::Kept;
 use crate::host::logs::writer::Writer;
 use crate::host::sys;
 use crate::logs::Stream;
@@ -25,7 +27,7 @@ impl Engine {
             return Ok(());
         }
         for pipe in unit.pipes.drain(..) {
-            pipe.drain(&self.buffer);
+            pipe.drain();
         }
         unit.stale = false;
         let service = &unit.service;
@@ -50,18 +52,41 @@ impl Engine {
         let apart = err.is_some() || format == LogFormat::Json;
         let streams =
             if apart { vec![(Stream::Stdout, "out"), (Stream::Stderr, "err")] } else { vec![(Stream::Merged, "out")] };
-        let mut unfinished = std::mem::take(&mut unit.unfinished).into_iter();
+        let goes_on = std::mem::take(&mut unit.goes_on);
         for (stream, suffix) in streams {
             let path = folder.join(format!("{id}.{suffix}"));
-            let (file, child_end) = sys::log_pipe(&path, owner)?;
-            let dresser = Dresser::new(format, &service.name, service.instance.as_deref(), &host, stream)
-                .after(unfinished.next().unwrap_or_default());
-            let writer = if stream == Stream::Stderr { err.clone().or_else(|| out.clone()) } else { out.clone() };
-            let pipe = Pipe::new(child_end, file, Rc::clone(id), dresser, writer, echo, self.tx.clone());
-            let pipe = Rc::new(pipe);
-            pipe.start(&self.buffer);
-            unit.pipes.push(pipe);
+            let (end, child_end) = sys::log_pipe(&path, owner)?;
+            let capture = Capture {
+                dresser: Dresser::new(format, &service.name, service.instance.as_deref(), &host, stream),
+                kept: Kept::new(folder.join(format!("{id}.{suffix}.kept"))),
+                writer: if stream == Stream::Stderr { err.clone().or_else(|| out.clone()) } else { out.clone() },
+                echo,
+                name: Rc::clone(id),
+                tx: self.tx.clone(),
+                look_for: None,
+                tail: Vec::new(),
+                echo_at_line: true,
+            };
+            let number = number_of(id, suffix);
+            unit.pipes.push(Rc::new(Pipe::new(child_end, end, number, capture, goes_on, Rc::clone(&self.pumps))));
         }
         Ok(())
     }
+
+    /// Brings to its end what a killed supervisor had read and not yet written, before anything else is read.
+    pub(super) fn finish_left(&mut self) {
+        let Some(pipe) = self.pumps.left.borrow().as_ref().map(|left| left.pipe) else { return };
+        let is_its = |id: &&Id| ["out", "err"].into_iter().any(|suffix| number_of(id, suffix) == pipe);
+        if let Some(id) = self.units.keys().find(is_its).cloned() {
+            let _ = self.ensure_pipes(&id);
+        }
+        // Of a unit that is no more: nobody asks for it.
+        *self.pumps.left.borrow_mut() = None;
+    }
+}
+
+/// What tells a pipe from others: its name, hashed by FNV-1a.
+fn number_of(id: &str, suffix: &str) -> u64 {
+    let hash = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    id.bytes().chain([b'/']).chain(suffix.bytes()).fold(0xcbf2_9ce4_8422_2325, hash)
 }

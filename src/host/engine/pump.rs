@@ -1,16 +1,17 @@
-//! From a service's pipe to its files.
+//! From a service's pipe to where its bytes go.
 
-use std::cell::RefCell;
-use std::io::{Read, Write};
+use std::cell::{Cell, RefCell};
+use std::io;
 use std::rc::Rc;
+use std::time::Instant;
 
-use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::{Echo, Id, Input, Seen};
-use crate::host::logs::format::Dresser;
-use crate::host::logs::writer::Writer;
+use super::capture::{Capture, Hands};
+use super::pace::{PACE, Pace};
+use super::{Id, Input, Seen};
+use crate::host::logs::handover::Left;
 use crate::host::state::LogRecord;
 use crate::host::sys::{ChildEnd, PipeEnd};
 
@@ -18,104 +19,197 @@ use crate::host::sys::{ChildEnd, PipeEnd};
 /// nothing.
 const DRAIN: usize = 1024 * 1024;
 
-/// A file that both streams of a unit may go to.
-pub(super) type SharedWriter = Rc<RefCell<Writer>>;
+/// A pipe as it is made, and one of a unit that writes much.
+const SMALL: usize = 64 * 1024;
+const LARGE: usize = 1024 * 1024;
 
-/// One pipe of a unit and where its bytes go.
-pub(super) struct Pipe {
-    child_end: ChildEnd,
-    fd: PipeEnd,
-    capture: RefCell<Capture>,
-    task: RefCell<Option<AbortHandle>>,
+/// Who reads so much at once reads on: there may be more.
+const MUCH: usize = SMALL / 2;
+
+/// So many pipes are large at once. The kernel allows a user 64 MiB of pipes, and then makes all new ones tiny.
+const MOST_LARGE: usize = 24;
+
+/// What the pipes of an engine share.
+pub(super) struct Pumps {
+    pub(super) hands: RefCell<Hands>,
+    /// What an earlier supervisor had in hand.
+    pub(super) left: RefCell<Option<Left>>,
+    pace: RefCell<Option<Rc<Pace>>>,
+    large: Cell<usize>,
 }
 
-struct Capture {
-    dresser: Dresser,
-    writer: Option<SharedWriter>,
-    echo: Echo,
-    name: Id,
-    tx: mpsc::UnboundedSender<Input>,
-    /// A text that means readiness, whom to tell, and the last of what was searched.
-    look_for: Option<(Vec<u8>, Id, mpsc::UnboundedSender<Input>)>,
-    tail: Vec<u8>,
-    dressed: Vec<u8>,
-    echo_at_line: bool,
+/// One pipe of a unit, read for as long as it is kept.
+pub(super) struct Pipe {
+    source: Rc<Source>,
+    task: AbortHandle,
+}
+
+/// What its task and the engine read from.
+pub(super) struct Source {
+    child_end: ChildEnd,
+    end: PipeEnd,
+    number: u64,
+    capture: RefCell<Capture>,
+    is_large: Cell<bool>,
+    pumps: Rc<Pumps>,
+}
+
+impl Pumps {
+    pub(super) fn new(hands: Hands) -> Self {
+        let left = hands.buffer.left();
+        Self { hands: RefCell::new(hands), left: RefCell::new(left), pace: RefCell::default(), large: Cell::new(0) }
+    }
+
+    fn pace(&self) -> io::Result<Rc<Pace>> {
+        let mut pace = self.pace.borrow_mut();
+        Ok(Rc::clone(match &mut *pace {
+            Some(pace) => pace,
+            none => none.insert(Pace::start()?),
+        }))
+    }
 }
 
 impl Pipe {
+    /// `number` tells it from others; `goes_on`: an earlier supervisor read from it.
     pub(super) fn new(
         child_end: ChildEnd,
-        fd: PipeEnd,
-        name: Id,
-        dresser: Dresser,
-        writer: Option<SharedWriter>,
-        echo: Echo,
-        tx: mpsc::UnboundedSender<Input>,
+        end: PipeEnd,
+        number: u64,
+        mut capture: Capture,
+        goes_on: bool,
+        pumps: Rc<Pumps>,
     ) -> Self {
-        let capture = Capture {
-            dresser,
-            writer,
-            echo,
-            name,
-            tx,
-            look_for: None,
-            tail: Vec::new(),
-            dressed: Vec::new(),
-            echo_at_line: true,
-        };
-        Self { child_end, fd, capture: RefCell::new(capture), task: RefCell::new(None) }
+        capture.begin(goes_on);
+        let left = pumps.left.borrow_mut().take_if(|left| left.pipe == number);
+        if let Some(left) = left {
+            capture.finish(&mut pumps.hands.borrow_mut(), &left);
+        }
+        let (capture, is_large) = (RefCell::new(capture), Cell::new(false));
+        let source = Rc::new(Source { child_end, end, number, capture, is_large, pumps });
+        let pumped = Rc::clone(&source);
+        let task = tokio::task::spawn_local(async move {
+            // One that can't be read is not read; its service then waits for us, and is stopped as ever.
+            let _ = pumped.pump().await;
+        });
+        Self { source, task: task.abort_handle() }
     }
+}
 
+impl std::ops::Deref for Pipe {
+    type Target = Source;
+
+    fn deref(&self) -> &Source {
+        &self.source
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.shrink();
+    }
+}
+
+impl Source {
     /// Where services open it.
     pub(super) const fn child_end(&self) -> &ChildEnd {
         &self.child_end
     }
 
-    /// Reads for ever.
-    pub(super) fn start(self: &Rc<Self>, buffer: &Rc<RefCell<Vec<u8>>>) {
-        let (pipe, buffer) = (Rc::clone(self), Rc::clone(buffer));
-        let task = tokio::task::spawn_local(async move {
+    /// Nobody will write to it any more.
+    pub(super) fn remove(&self) {
+        self.child_end.remove();
+        self.capture.borrow_mut().kept.forget();
+    }
+
+    async fn pump(&self) -> io::Result<()> {
+        loop {
+            self.while_quiet().await?;
+            self.while_busy().await?;
+        }
+    }
+
+    /// Reads what comes at once, until more comes than a line now and then.
+    async fn while_quiet(&self) -> io::Result<()> {
+        let mut listening = self.end.listen()?;
+        let mut last: Option<Instant> = None;
+        loop {
+            listening.until_more().await?;
+            if last.is_some_and(|at| at.elapsed() < PACE) {
+                return Ok(());
+            }
+            if self.read()? >= MUCH {
+                return Ok(());
+            }
+            last = Some(Instant::now());
+        }
+    }
+
+    /// Reads at a pace, and does not listen meanwhile, until nothing came.
+    async fn while_busy(&self) -> io::Result<()> {
+        let pace = self.pumps.pace()?;
+        loop {
+            pace.next().await;
+            let mut came = false;
             loop {
-                let Ok(mut ready) = pipe.fd.readable().await else { return };
-                let read = ready.try_io(|fd| {
-                    let mut buffer = buffer.borrow_mut();
-                    let count = fd.get_ref().read(&mut buffer)?;
-                    if let Some(bytes) = buffer.get(..count) {
-                        pipe.capture.borrow_mut().take(bytes);
-                    }
-                    Ok(count)
-                });
-                if let Ok(Err(error)) = read
-                    && error.kind() != std::io::ErrorKind::Interrupted
-                {
-                    return;
+                let count = self.read()?;
+                came |= count > 0;
+                if count < MUCH {
+                    break;
                 }
                 // A pipe that is always full must leave time for everybody else.
-                tokio::task::coop::consume_budget().await;
+                tokio::task::yield_now().await;
             }
-        });
-        *self.task.borrow_mut() = Some(task.abort_handle());
+            if !came {
+                self.shrink();
+                return Ok(());
+            }
+        }
+    }
+
+    /// What is in the pipe now, as much as one read takes.
+    fn read(&self) -> io::Result<usize> {
+        let mut hands = self.pumps.hands.borrow_mut();
+        let count = match hands.buffer.read(&self.end, self.number) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => Ok(0),
+            other => other,
+        }?;
+        if count > 0 {
+            self.capture.borrow_mut().take(&mut hands, count);
+        }
+        if count >= MUCH {
+            self.grow();
+        }
+        Ok(count)
+    }
+
+    fn grow(&self) {
+        let large = &self.pumps.large;
+        if !self.is_large.get() && large.get() < MOST_LARGE && self.end.resize(LARGE).is_ok() {
+            self.is_large.set(true);
+            large.set(large.get() + 1);
+        }
+    }
+
+    fn shrink(&self) {
+        // Not while it holds more than that again.
+        if self.is_large.get() && self.end.resize(SMALL).is_ok() {
+            self.is_large.set(false);
+            self.pumps.large.set(self.pumps.large.get().saturating_sub(1));
+        }
     }
 
     /// What is in the pipe now, and the half line that nobody will end.
-    pub(super) fn drain(&self, buffer: &RefCell<Vec<u8>>) {
-        self.drain_now(buffer);
-        self.capture.borrow_mut().flush();
+    pub(super) fn drain(&self) {
+        self.drain_whole();
+        self.capture.borrow_mut().flush_by(&mut self.pumps.hands.borrow_mut());
     }
 
-    /// What is in the pipe now, but for the beginning of a line, which is returned.
-    pub(super) fn drain_whole(&self, buffer: &RefCell<Vec<u8>>) -> Vec<u8> {
-        self.drain_now(buffer);
-        self.capture.borrow_mut().dresser.take_partial()
-    }
-
-    fn drain_now(&self, buffer: &RefCell<Vec<u8>>) {
-        let mut buffer = buffer.borrow_mut();
-        let mut capture = self.capture.borrow_mut();
+    /// What is in the pipe now; the next supervisor goes on in the middle of a line.
+    pub(super) fn drain_whole(&self) {
         let mut left = DRAIN;
         while left > 0 {
-            let Ok(count @ 1..) = self.fd.get_ref().read(&mut buffer) else { break };
-            capture.take(buffer.get(..count).unwrap_or_default());
+            let Ok(count @ 1..) = self.read() else { break };
             left = left.saturating_sub(count);
         }
     }
@@ -133,90 +227,8 @@ impl Pipe {
     }
 
     pub(super) fn record(&self) -> Option<LogRecord> {
-        let capture = self.capture.borrow();
-        let writer = capture.writer.as_ref()?.borrow();
-        Some(LogRecord { path: writer.path().to_owned(), dropped: writer.dropped, trouble: writer.trouble.clone() })
+        self.capture.borrow().record()
     }
-}
-
-impl Drop for Pipe {
-    fn drop(&mut self) {
-        if let Some(task) = self.task.borrow_mut().take() {
-            task.abort();
-        }
-    }
-}
-
-impl Capture {
-    fn take(&mut self, bytes: &[u8]) {
-        self.search(bytes);
-        self.echo(bytes);
-        if let Some(writer) = &self.writer {
-            self.dressed.clear();
-            self.dresser.take(bytes, Timestamp::now(), &mut self.dressed);
-            let mut writer = writer.borrow_mut();
-            writer.write(&self.dressed);
-            if let Some(trouble) = writer.news() {
-                let _ = self.tx.send(Input::LogTrouble(Rc::clone(&self.name), trouble));
-            }
-            // One large burst must not cost this much memory for ever.
-            if self.dressed.capacity() > 16 * 1024 {
-                self.dressed = Vec::new();
-            }
-        }
-    }
-
-    fn flush(&mut self) {
-        if let Some(writer) = &self.writer {
-            self.dressed.clear();
-            self.dresser.flush(Timestamp::now(), &mut self.dressed);
-            writer.borrow_mut().write(&self.dressed);
-        }
-    }
-
-    fn search(&mut self, bytes: &[u8]) {
-        let Some((text, id, tx)) = &self.look_for else { return };
-        self.tail.extend_from_slice(bytes);
-        let found = self.tail.split(|byte| *byte == b'\n').any(|line| contains(line, text));
-        if found {
-            let _ = tx.send(Input::Event(Rc::clone(id), crate::host::machine::Event::Ready));
-            self.look_for = None;
-            self.tail = Vec::new();
-            return;
-        }
-        // Only an unfinished line can still become one that has it.
-        let keep = self.tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        self.tail.drain(..keep);
-        let longest = crate::host::logs::format::LONGEST;
-        if self.tail.len() > longest {
-            self.tail.drain(..self.tail.len() - longest);
-        }
-    }
-
-    /// To our own output. Whoever reads that may be gone; that is not the service's business.
-    fn echo(&mut self, bytes: &[u8]) {
-        match self.echo {
-            Echo::None => {}
-            Echo::Plain => {
-                let _ = std::io::stdout().write_all(bytes).and_then(|()| std::io::stdout().flush());
-            }
-            Echo::Named => {
-                let mut out = Vec::with_capacity(bytes.len() + 64);
-                for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-                    if self.echo_at_line {
-                        out.extend_from_slice(format!("{} | ", self.name).as_bytes());
-                    }
-                    out.extend_from_slice(line);
-                    self.echo_at_line = line.last() == Some(&b'\n');
-                }
-                let _ = std::io::stdout().write_all(&out).and_then(|()| std::io::stdout().flush());
-            }
-        }
-    }
-}
-
-fn contains(line: &[u8], text: &[u8]) -> bool {
-    text.is_empty() || line.windows(text.len()).any(|window| window == text)
 }
 
 /// Tells the loop what a watcher of a run saw.

@@ -211,7 +211,7 @@ impl Engine {
         if let Some(unit) = self.units.get_mut(id) {
             unit.ended_at = Some(jiff::Timestamp::now());
             for pipe in &unit.pipes {
-                pipe.drain(&self.buffer);
+                pipe.drain();
             }
         }
         self.queue.push_back((Rc::clone(id), Event::Exited(ended)));

@@ -53,8 +53,8 @@ pub(super) struct Unit {
     pub(super) stop_began: Option<Instant>,
     /// Its spec has changed: the next start makes new pipes.
     pub(super) stale: bool,
-    /// The beginning of a line in each pipe, from and for another supervisor.
-    pub(super) unfinished: Vec<Vec<u8>>,
+    /// Another supervisor read its pipes: this one goes on in the middle of a line.
+    pub(super) goes_on: bool,
     /// Where its event hooks are told, one for each.
     pub(super) hooks: Vec<super::hooks::Line>,
     /// Its spec is gone: it is forgotten when it is at rest.
@@ -90,7 +90,7 @@ impl Unit {
             stop_began: None,
             stale: false,
             hooks: Vec::new(),
-            unfinished: Vec::new(),
+            goes_on: false,
             leaving: false,
         }
     }
@@ -111,7 +111,6 @@ impl Unit {
             logs: self.log_records(),
             stop: self.stop.clone(),
             meter: self.meter.clone(),
-            unfinished: self.unfinished.clone(),
         }
     }
 
@@ -133,7 +132,7 @@ impl Unit {
         self.ended_at = record.ended_at;
         self.stop = record.stop;
         self.meter = record.meter;
-        self.unfinished = record.unfinished;
+        self.goes_on = true;
     }
 
     pub(super) fn unwatch(&mut self) {

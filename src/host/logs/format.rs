@@ -8,12 +8,16 @@ use crate::logs::Stream;
 use crate::service::LogFormat;
 
 /// Cuts what comes from a pipe into dressed lines.
+///
+/// A timestamped line goes out as it comes, its beginning at once: only JSON needs a line's end before it can be written.
 #[derive(Debug)]
 pub struct Dresser {
     format: LogFormat,
     /// `"service":"web","instance":"blue","host":"h","stream":"stdout","message":`, made once.
     fields: String,
-    /// A line whose end has not come yet, up to [`LONGEST`].
+    /// Timestamped: the last line has begun, and has its stamp.
+    mid_line: bool,
+    /// JSON: a line whose end has not come yet, up to [`LONGEST`].
     partial: Vec<u8>,
 }
 
@@ -34,78 +38,119 @@ impl Dresser {
             let _ = write!(fields, "\"instance\":{},", text(instance));
         }
         let _ = write!(fields, "\"host\":{},\"stream\":\"{stream}\",\"message\":", text(host));
-        Self { format, fields, partial: Vec::new() }
+        Self { format, fields, mid_line: false, partial: Vec::new() }
     }
 
-    /// Takes what came, and appends what is to be written to `out`. `Raw` passes everything at once.
-    pub fn take(&mut self, mut bytes: &[u8], at: Timestamp, out: &mut Vec<u8>) {
-        if self.format == LogFormat::Raw {
-            return out.extend_from_slice(bytes);
-        }
-        while let Some(end) = memchr(bytes) {
-            let (line, rest) = bytes.split_at(end);
-            bytes = rest.get(1..).unwrap_or_default();
-            if self.partial.is_empty() {
-                self.line(line, at, out);
-            } else {
-                let mut whole = std::mem::take(&mut self.partial);
-                whole.extend_from_slice(line);
-                self.line(&whole, at, out);
-                whole.clear();
-                self.partial = whole;
-            }
-        }
-        self.partial.extend_from_slice(bytes);
-        if self.partial.len() > LONGEST {
-            self.flush(at, out);
-        }
+    /// The format.
+    #[must_use]
+    pub const fn format(&self) -> LogFormat {
+        self.format
     }
 
-    /// The beginning of a line, for who goes on with it.
-    pub fn take_partial(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.partial)
+    /// Dresses so from now on; the format before.
+    pub const fn set_format(&mut self, format: LogFormat) -> LogFormat {
+        std::mem::replace(&mut self.format, format)
+    }
+
+    /// A line has begun, and is out but for its end.
+    #[must_use]
+    pub const fn mid_line(&self) -> bool {
+        self.mid_line
+    }
+
+    /// Goes on with a line that is out but for its end, or begins one.
+    pub const fn set_mid_line(&mut self, mid_line: bool) {
+        self.mid_line = mid_line;
+    }
+
+    /// The beginning of a line that is not out yet.
+    #[must_use]
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
     }
 
     /// Goes on with a line that began so.
-    #[must_use]
-    pub fn after(mut self, partial: Vec<u8>) -> Self {
+    pub fn set_partial(&mut self, partial: Vec<u8>) {
         self.partial = partial;
-        self
+    }
+
+    /// Takes what came, and appends what is to be written to `out`. `Raw` passes everything at once.
+    pub fn take(&mut self, bytes: &[u8], at: Timestamp, out: &mut Vec<u8>) {
+        match self.format {
+            LogFormat::Raw => out.extend_from_slice(bytes),
+            LogFormat::Timestamped => self.stamp_lines(bytes, at, out),
+            LogFormat::Json => self.json_lines(bytes, at, out),
+        }
+    }
+
+    fn stamp_lines(&mut self, bytes: &[u8], at: Timestamp, out: &mut Vec<u8>) {
+        let stamp = stamp(at) + " ";
+        out.reserve(bytes.len() + bytes.len() / 2);
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            if !self.mid_line {
+                out.extend_from_slice(stamp.as_bytes());
+            }
+            out.extend_from_slice(bytes.get(begin..=end).unwrap_or_default());
+            self.mid_line = false;
+            begin = end + 1;
+        }
+        let rest = bytes.get(begin..).unwrap_or_default();
+        if !rest.is_empty() {
+            if !self.mid_line {
+                out.extend_from_slice(stamp.as_bytes());
+            }
+            out.extend_from_slice(rest);
+            self.mid_line = true;
+        }
+    }
+
+    fn json_lines(&mut self, bytes: &[u8], at: Timestamp, out: &mut Vec<u8>) {
+        let stamp = stamp(at);
+        let mut begin = 0;
+        for end in memchr::memchr_iter(b'\n', bytes) {
+            let line = bytes.get(begin..end).unwrap_or_default();
+            if self.partial.is_empty() {
+                self.json(line, &stamp, out);
+            } else {
+                let mut whole = std::mem::take(&mut self.partial);
+                whole.extend_from_slice(line);
+                self.json(&whole, &stamp, out);
+            }
+            begin = end + 1;
+        }
+        self.partial.extend_from_slice(bytes.get(begin..).unwrap_or_default());
+        if self.partial.len() > LONGEST {
+            self.flush(at, out);
+        }
     }
 
     /// A last line without its newline.
     pub fn flush(&mut self, at: Timestamp, out: &mut Vec<u8>) {
         if !self.partial.is_empty() {
             let whole = std::mem::take(&mut self.partial);
-            self.line(&whole, at, out);
+            self.json(&whole, &stamp(at), out);
+        }
+        if std::mem::take(&mut self.mid_line) {
+            out.push(b'\n');
         }
     }
 
-    fn line(&self, line: &[u8], at: Timestamp, out: &mut Vec<u8>) {
-        match self.format {
-            LogFormat::Raw => out.extend_from_slice(line),
-            LogFormat::Timestamped => {
-                out.extend_from_slice(stamp(at).as_bytes());
-                out.push(b' ');
-                out.extend_from_slice(line);
-            }
-            LogFormat::Json => {
-                let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
-                out.extend_from_slice(format!("{{\"timestamp\":\"{}\",", stamp(at)).as_bytes());
-                if let Some(level) = level(&text) {
-                    out.extend_from_slice(format!("\"level\":\"{level}\",").as_bytes());
-                }
-                out.extend_from_slice(self.fields.as_bytes());
-                out.extend_from_slice(serde_json::Value::from(text.as_ref()).to_string().as_bytes());
-                out.push(b'}');
+    fn json(&self, line: &[u8], stamp: &str, out: &mut Vec<u8>) {
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        for part in ["{\"timestamp\":\"", stamp, "\","] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        if let Some(level) = level(&text) {
+            for part in ["\"level\":\"", level, "\","] {
+                out.extend_from_slice(part.as_bytes());
             }
         }
-        out.push(b'\n');
+        out.extend_from_slice(self.fields.as_bytes());
+        // Into memory, a text cannot fail.
+        let _ = serde_json::to_writer(&mut *out, text.as_ref());
+        out.extend_from_slice(b"}\n");
     }
-}
-
-fn memchr(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|byte| *byte == b'\n')
 }
 
 /// RFC 3339 in UTC, to the millisecond.
@@ -166,11 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_stamped_and_halves_wait_for_their_end() {
+    fn lines_are_stamped_where_they_begin() {
         let mut dresser = Dresser::new(LogFormat::Timestamped, "web", None, "h", Stream::Merged);
         let mut out = Vec::new();
         dresser.take(b"one\ntw", at(), &mut out);
-        assert_eq!(out, b"2026-01-02T03:04:05.678Z one\n");
+        assert_eq!(out, b"2026-01-02T03:04:05.678Z one\n2026-01-02T03:04:05.678Z tw", "its beginning is there at once");
+        assert!(dresser.mid_line());
         dresser.take(b"o\n\nend", at(), &mut out);
         dresser.flush(at(), &mut out);
         let text = String::from_utf8(out).expect("UTF-8");
@@ -203,9 +249,11 @@ mod tests {
 
     #[test]
     fn a_line_without_end_is_cut_and_not_kept_for_ever() {
-        let mut dresser = Dresser::new(LogFormat::Timestamped, "web", None, "h", Stream::Merged);
+        let mut dresser = Dresser::new(LogFormat::Json, "web", None, "h", Stream::Merged);
         let mut out = Vec::new();
-        dresser.take(&vec![b'x'; LONGEST + 1], at(), &mut out);
+        dresser.take(&vec![b'x'; LONGEST], at(), &mut out);
+        assert!(out.is_empty());
+        dresser.take(b"x", at(), &mut out);
         assert!(out.len() > LONGEST);
         assert!(dresser.partial.is_empty());
     }

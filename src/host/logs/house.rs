@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::rotate::{Retention, keep_house};
+use crate::host::sys;
 
 struct Job {
-    rotated: PathBuf,
     current: PathBuf,
     retention: Retention,
 }
@@ -16,20 +16,24 @@ struct Job {
 /// What waits for the thread; None: it does not run.
 static WAITING: Mutex<Option<VecDeque<Job>>> = Mutex::new(None);
 
-/// Has a rotated file compressed, and what is too much thrown away, in its turn.
-pub fn keep(rotated: PathBuf, current: PathBuf, retention: Retention) -> io::Result<()> {
+/// Has a log's rotated files compressed, and what is too much thrown away, in its turn.
+pub fn keep(current: PathBuf, retention: Retention) -> io::Result<()> {
     let mut waiting = WAITING.lock().unwrap_or_else(PoisonError::into_inner);
     if waiting.is_none() {
         std::thread::Builder::new().name("logs".into()).spawn(work)?;
     }
-    waiting.get_or_insert_default().push_back(Job { rotated, current, retention });
+    let waiting = waiting.get_or_insert_default();
+    // One look sees all that there is to do for a log.
+    waiting.retain(|job| job.current != current);
+    waiting.push_back(Job { current, retention });
     Ok(())
 }
 
 fn work() {
+    sys::be_humble();
     while let Some(job) = next() {
         // What could not be compressed is still there as it was, and is tried no more.
-        let _ = keep_house(&job.rotated, &job.current, &job.retention);
+        let _ = keep_house(&job.current, &job.retention);
     }
 }
 

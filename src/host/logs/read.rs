@@ -20,8 +20,32 @@ pub fn newest(current: &Path, archive: Option<&Path>) -> Option<Timestamp> {
     Some(time.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp())
 }
 
+/// Every generation that is not compressed, or no more needed as it is.
+#[must_use]
+pub fn plain(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
+    let mut found = named(current, archive, &[], false);
+    found.sort();
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+/// What somebody was compressing when they were killed.
+#[must_use]
+pub fn unfinished(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
+    named(current, archive, &[".gz.tmp", ".zst.tmp"], true).into_iter().map(|(_, path)| path).collect()
+}
+
 /// With their times as they stand in their names.
 fn dated(current: &Path, archive: Option<&Path>) -> Vec<(String, PathBuf)> {
+    let mut found = named(current, archive, &[".gz", ".zst"], false);
+    found.sort_by(|one, other| other.cmp(one));
+    // One that has just been compressed may be there twice: the compressed one, which sorts behind, is whole.
+    found.dedup_by(|one, other| one.0 == other.0);
+    found.reverse();
+    found
+}
+
+/// All files of a log by their names, with one of these endings if they `must`.
+fn named(current: &Path, archive: Option<&Path>, endings: &[&str], must: bool) -> Vec<(String, PathBuf)> {
     let Some(stem) = current.file_stem() else { return Vec::new() };
     let stem = format!("{}.", stem.to_string_lossy());
     let extension = current.extension().map(|extension| extension.to_string_lossy().into_owned());
@@ -32,7 +56,11 @@ fn dated(current: &Path, archive: Option<&Path>) -> Vec<(String, PathBuf)> {
             let path = entry.ok()?.path();
             let name = path.file_name()?.to_str()?;
             let rest = name.strip_prefix(&stem)?;
-            let rest = rest.strip_suffix(".gz").or_else(|| rest.strip_suffix(".zst")).unwrap_or(rest);
+            let rest = match endings.iter().find_map(|ending| rest.strip_suffix(ending)) {
+                Some(rest) => rest,
+                None if must => return None,
+                None => rest,
+            };
             let time = match &extension {
                 Some(extension) => rest.strip_suffix(extension.as_str())?.strip_suffix('.')?,
                 None => rest,
@@ -40,8 +68,6 @@ fn dated(current: &Path, archive: Option<&Path>) -> Vec<(String, PathBuf)> {
             is_time(time).then(|| (time.to_owned(), path.clone()))
         }));
     }
-    found.sort();
-    found.dedup_by(|one, other| one.1 == other.1);
     found
 }
 

@@ -58,19 +58,29 @@ pub fn generations(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
     super::read::generations(current, archive)
 }
 
-/// Compresses a rotated file, and throws away what is too much. For a thread of its own.
-pub fn keep_house(rotated: &Path, current: &Path, retention: &Retention) -> io::Result<()> {
-    let compressed = match retention.compress {
-        Compress::None => Ok(()),
-        Compress::Gzip => compress(rotated, "gz", |input, output| {
-            let mut encoder = flate2::write::GzEncoder::new(output, flate2::Compression::default());
-            io::copy(input, &mut encoder)?;
-            encoder.finish().map(drop)
-        }),
-        Compress::Zstd => compress(rotated, "zst", |input, output| zstd::stream::copy_encode(input, output, 3)),
-    };
+/// Compresses rotated files, throws away what is too much, and what a killed supervisor was making. For a thread of its
+/// own.
+pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
+    for unfinished in super::read::unfinished(current, retention.archive.as_deref()) {
+        fs::remove_file(&unfinished)?;
+    }
+    // What goes anyway need not be compressed first; how much `total` allows shows after it.
+    let thrown = throw_away(current, &Retention { total: None, ..retention.clone() }, SystemTime::now());
+    let mut compressed = Ok(());
+    for path in super::read::plain(current, retention.archive.as_deref()) {
+        let done = match retention.compress {
+            Compress::None => Ok(()),
+            Compress::Gzip => compress(&path, "gz", |input, output| {
+                let mut encoder = flate2::write::GzEncoder::new(output, flate2::Compression::default());
+                io::copy(input, &mut encoder)?;
+                encoder.finish().map(drop)
+            }),
+            Compress::Zstd => compress(&path, "zst", |input, output| zstd::stream::copy_encode(input, output, 3)),
+        };
+        compressed = compressed.and(done);
+    }
     // What could not be compressed must not keep the rest from being thrown away.
-    throw_away(current, retention, SystemTime::now()).and(compressed)
+    throw_away(current, retention, SystemTime::now()).and(thrown).and(compressed)
 }
 
 fn compress(
@@ -84,6 +94,10 @@ fn compress(
         PathBuf::from(name)
     };
     let (unfinished, finished) = (with(&format!(".{extension}.tmp")), with(&format!(".{extension}")));
+    if finished.exists() {
+        // All that a killed supervisor had left to do.
+        return fs::remove_file(path);
+    }
     let mut input = fs::File::open(path)?;
     let _ = fs::remove_file(&unfinished);
     let mut output = crate::host::sys::create_log(&unfinished)?;
@@ -157,16 +171,24 @@ mod tests {
     }
 
     #[test]
-    fn compressed_generations_are_still_found() {
+    fn compressed_generations_are_still_found_and_what_a_killed_one_left_is_finished() {
         let folder = tempfile::tempdir().expect("a folder");
         let current = fill(folder.path());
-        for (compress, path) in [Compress::Gzip, Compress::Zstd].into_iter().zip(generations(&current, None)) {
-            keep_house(&path, &current, &Retention { compress, ..retention() }).expect("compress");
-        }
+        let old = generations(&current, None);
+        let beside = |path: &Path, suffix: &str| PathBuf::from(format!("{}{suffix}", path.display()));
+        keep_house(&current, &Retention { compress: Compress::Zstd, ..retention() }).expect("compress");
+        // Killed while it compressed, and between the last two steps of that.
+        fs::write(beside(&old[0], ".gz.tmp"), "half").expect("write");
+        fs::write(&old[1], "old 2\n").expect("write");
+        let at = Timestamp::from_second(1_700_000_006).expect("a time");
+        fs::write(generation(&current, None, at), "old 6\n").expect("write");
+        assert_eq!(generations(&current, None).len(), 6, "no generation is there twice");
+        keep_house(&current, &Retention { compress: Compress::Zstd, keep: Some(5), ..retention() }).expect("compress");
+        keep_house(&current, &Retention { compress: Compress::Gzip, ..retention() }).expect("nothing left to do");
         let left = generations(&current, None);
-        assert_eq!(left.len(), 5);
         let texts: Vec<_> = left.iter().map(|path| super::super::read::whole(path).expect("read")).collect();
-        assert_eq!(texts[0], b"old 1\n");
-        assert_eq!(texts[1], b"old 2\n");
+        assert_eq!(texts.concat(), b"old 2\nold 3\nold 4\nold 5\nold 6\n");
+        assert!(left.iter().all(|path| path.extension().is_some_and(|extension| extension == "zst")), "{left:?}");
+        assert!(!beside(&old[0], ".gz.tmp").exists() && !old[1].exists());
     }
 }

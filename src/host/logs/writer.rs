@@ -9,9 +9,10 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 
 use super::format::LONGEST;
+use super::handover::Place;
 use super::house;
 use super::read::newest;
-use super::rotate::{Retention, generation};
+use super::rotate::{Retention, generation, generations};
 use crate::host::sys;
 use crate::service::Logs;
 
@@ -50,6 +51,7 @@ pub struct Writer {
 #[derive(Debug)]
 struct Open {
     file: File,
+    number: u64,
     size: u64,
     /// The file's age when it was opened; from then on no setting of the clock counts.
     age: Duration,
@@ -59,6 +61,8 @@ struct Open {
     looked: Instant,
     /// Bytes written since it was looked at.
     unseen: u64,
+    /// Somebody moved it away: the line that it ends with goes with it, and the next into a new one.
+    moved: bool,
 }
 
 impl Writer {
@@ -101,8 +105,44 @@ impl Writer {
         &self.path
     }
 
+    /// Whether the file that is there ends in the middle of a line.
+    #[must_use]
+    pub fn mid_line(&self) -> bool {
+        std::fs::symlink_metadata(&self.path)
+            .is_ok_and(|found| found.is_file() && found.len() > 0 && !ends_with_newline(&self.path, found.len()))
+    }
+
+    /// What comes next is the beginning of a line, whatever the file ends with.
+    pub const fn begin_line(&mut self) {
+        self.cut = true;
+    }
+
+    /// How much was written of what was to go to a place.
+    #[must_use]
+    pub fn written(&self, place: Place) -> u64 {
+        let old = generations(&self.path, self.retention.archive.as_deref());
+        let mut files = old.iter().rev().chain([&self.path]).filter_map(|path| File::open(path).ok());
+        let found =
+            files.find(|file| place.file != 0 && sys::file_number(file).is_ok_and(|number| number == place.file));
+        let found = found.and_then(|file| file.metadata().ok());
+        place.done + found.map_or(0, |found| found.len().saturating_sub(place.size))
+    }
+
+    /// Has what an earlier supervisor left half done finished, off the loop.
+    pub fn tidy(&mut self) {
+        if retention_is_work(&self.retention) {
+            let _ = house::keep(self.path.clone(), self.retention.clone());
+        }
+    }
+
     /// Appends; rotates where it is time. What can't be written is lost in whole lines.
-    pub fn write(&mut self, mut bytes: &[u8]) {
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.write_noting(bytes, 0, &|_| {});
+    }
+
+    /// The same for what comes behind `done` bytes of a whole; `note` is told each place just before it is written to.
+    pub fn write_noting(&mut self, mut bytes: &[u8], done: u64, note: &dyn Fn(Place)) {
+        let end = done + bytes.len() as u64;
         while !bytes.is_empty() {
             if self.retry_at.is_some_and(|at| Instant::now() < at) {
                 return self.lose(bytes);
@@ -118,13 +158,16 @@ impl Writer {
             }
             let before_rotation = self.room(bytes);
             let now = bytes.get(..before_rotation).unwrap_or(bytes);
-            let (written, result) = self.append(now);
+            let (written, result) = self.append(now, end - bytes.len() as u64, note);
             bytes = bytes.get(written..).unwrap_or_default();
             if let Err(error) = result {
                 self.file = None;
                 self.retry_at = Instant::now().checked_add(RETRY);
                 self.trouble = Some(format!("cannot write `{}`: {error}", self.path.display()));
                 return self.lose(bytes);
+            }
+            if self.file.as_ref().is_some_and(|open| open.moved && open.at_line) {
+                self.file = None;
             }
             if self.is_due() {
                 self.rotate();
@@ -141,6 +184,9 @@ impl Writer {
 
     /// How much goes into the present file: up to the last line that fits, and at least one line.
     fn room(&self, bytes: &[u8]) -> usize {
+        if self.file.as_ref().is_some_and(|open| open.moved) {
+            return end_of_line(bytes);
+        }
         let (Some(most), size) = (self.max_size, self.file.as_ref().map_or(0, |open| open.size)) else {
             return bytes.len();
         };
@@ -148,9 +194,8 @@ impl Writer {
         if bytes.len() <= room {
             return bytes.len();
         }
-        let newline = |part: &[u8]| part.iter().rposition(|byte| *byte == b'\n');
-        let fits = bytes.get(..room).and_then(newline);
-        let first = || bytes.iter().position(|byte| *byte == b'\n');
+        let fits = bytes.get(..room).and_then(|part| memchr::memrchr(b'\n', part));
+        let first = || memchr::memchr(b'\n', bytes);
         fits.or_else(first).map_or(bytes.len(), |end| end + 1)
     }
 
@@ -162,11 +207,12 @@ impl Writer {
     }
 
     /// How many of them were written, and what kept the rest from it.
-    fn append(&mut self, bytes: &[u8]) -> (usize, io::Result<()>) {
+    fn append(&mut self, bytes: &[u8], done: u64, note: &dyn Fn(Place)) -> (usize, io::Result<()>) {
         let open = match self.writable() {
             Ok(open) => open,
             Err(error) => return (0, Err(error)),
         };
+        note(Place { done, file: open.number, size: open.size });
         let mut left = bytes;
         let result = loop {
             match open.file.write(left) {
@@ -227,7 +273,13 @@ impl Writer {
         let Some(open) = &mut self.file else { return };
         open.looked = Instant::now();
         if !sys::is_at(&open.file, &self.path) {
-            if sys::is_deleted(&open.file) {
+            let deleted = sys::is_deleted(&open.file);
+            if !deleted && !open.at_line {
+                open.moved = true;
+                open.unseen = 0;
+                return;
+            }
+            if deleted {
                 // What went into it since it was deleted is gone with it; when that was, nobody knows.
                 self.dropped += open.unseen;
                 self.torn = if open.at_line { 0 } else { LONGEST };
@@ -260,9 +312,7 @@ impl Writer {
         }
         self.file = None;
         self.rotated = Some(at);
-        if retention_is_work(&self.retention)
-            && house::keep(rotated, self.path.clone(), self.retention.clone()).is_err()
-        {
+        if retention_is_work(&self.retention) && house::keep(self.path.clone(), self.retention.clone()).is_err() {
             self.trouble = Some(format!("cannot tidy up after `{}`: no thread to be had", self.path.display()));
         }
     }
@@ -276,7 +326,7 @@ fn later(now: Timestamp, last: Option<Timestamp>) -> Timestamp {
 
 /// Behind the first newline, or all.
 fn end_of_line(bytes: &[u8]) -> usize {
-    bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1)
+    memchr::memchr(b'\n', bytes).map_or(bytes.len(), |end| end + 1)
 }
 
 const fn retention_is_work(retention: &Retention) -> bool {
@@ -292,12 +342,13 @@ fn open(path: &Path, owner: Option<u32>) -> io::Result<Open> {
         sys::make_log_folder(folder)?;
     }
     let file = sys::open_log(path, owner)?;
+    let number = sys::file_number(&file)?;
     let metadata = file.metadata()?;
     let opened = metadata.created().or_else(|_| metadata.modified()).unwrap_or_else(|_| SystemTime::now());
     let at_line = metadata.len() == 0 || ends_with_newline(path, metadata.len());
     let age = SystemTime::now().duration_since(opened).unwrap_or_default();
     let now = Instant::now();
-    Ok(Open { file, size: metadata.len(), age, opened: now, at_line, looked: now, unseen: 0 })
+    Ok(Open { file, number, size: metadata.len(), age, opened: now, at_line, looked: now, unseen: 0, moved: false })
 }
 
 fn ends_with_newline(path: &Path, size: u64) -> bool {
@@ -315,7 +366,6 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::host::logs::rotate::generations;
     use crate::service::{Compress, LogFormat};
 
     fn logs(max_size: u64) -> Logs {
@@ -388,6 +438,24 @@ mod tests {
     }
 
     #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_moved_away_takes_its_last_line_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, taken) = (folder.path().join("current.log"), folder.path().join("taken"));
+        let mut writer = Writer::new(path.clone(), &logs(1000), None);
+        writer.write(b"one\ntw");
+        fs::rename(&path, &taken).expect("rename");
+        if let Some(open) = &mut writer.file {
+            open.looked = Instant::now().checked_sub(LOOK * 2).expect("a while ago");
+        }
+        writer.write(b"");
+        writer.writable().expect("writable");
+        writer.write(b"o");
+        writer.write(b"\nthree\nfo");
+        assert_eq!(fs::read(&taken).expect("read"), b"one\ntwo\n");
+        assert_eq!(fs::read(&path).expect("read"), b"three\nfo");
+    }
+
     #[test]
     fn a_symbolic_link_is_not_followed_and_what_is_lost_is_counted() {
         let folder = tempfile::tempdir().expect("a folder");

@@ -3,9 +3,11 @@
 //! written until somebody reads it, and makes the service wait when it is full.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use nix::sys::stat::Mode;
 use tokio::io::unix::AsyncFd;
@@ -52,8 +54,61 @@ fn open_for_reading(path: &Path) -> Result<File> {
     open(path, libc::O_NONBLOCK)
 }
 
-/// Our end of a service's pipe, in the event loop.
-pub type PipeEnd = AsyncFd<File>;
+nix::ioctl_read_bad! {
+    /// Bytes that can be read at once: `pipe(7)`.
+    fionread, libc::FIONREAD, libc::c_int
+}
+
+/// Our end of a service's pipe.
+#[derive(Debug)]
+pub struct PipeEnd(Rc<File>);
+
+impl PipeEnd {
+    /// How many bytes can be read at once.
+    pub fn waiting(&self) -> io::Result<usize> {
+        let mut count = 0;
+        // SAFETY: the descriptor is open, and the kernel writes one `int` to where the pointer points.
+        unsafe { fionread(self.0.as_raw_fd(), &raw mut count)? };
+        Ok(usize::try_from(count).unwrap_or(0))
+    }
+
+    /// Reads, without waiting. No more than is `waiting` comes as a whole or not at all, even if we are killed.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+
+    /// Makes it hold so much, where the system lets us.
+    pub fn resize(&self, bytes: usize) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            let bytes = i32::try_from(bytes).map_err(io::Error::other)?;
+            nix::fcntl::fcntl(&*self.0, nix::fcntl::FcntlArg::F_SETPIPE_SZ(bytes))?;
+            Ok(())
+        }
+        #[cfg(not(target_os = "linux"))]
+        {
+            let _ = bytes;
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    /// Has the event loop listen to it until that is dropped: one that writes much is quicker unheard.
+    pub fn listen(&self) -> io::Result<Listening> {
+        super::watched::watched_file(Rc::clone(&self.0)).map(Listening)
+    }
+}
+
+/// The event loop listens to a pipe.
+#[derive(Debug)]
+pub struct Listening(AsyncFd<Rc<File>>);
+
+impl Listening {
+    /// Returns when there is something to be read, at first, and then when more has come. All of it is to be read then.
+    pub async fn until_more(&mut self) -> io::Result<()> {
+        self.0.readable().await?.clear_ready();
+        Ok(())
+    }
+}
 
 /// Where the service's end is had.
 #[derive(Debug, Clone)]
@@ -74,8 +129,7 @@ impl ChildEnd {
 /// The pipe of that name, made if need be, for ourselves and `owner`: both its ends.
 pub fn log_pipe(path: &Path, owner: Option<(u32, u32)>) -> Result<(PipeEnd, ChildEnd)> {
     fifo(path, owner)?;
-    let end = super::watched::watched_file(open_for_reading(path)?).doing("read from a pipe")?;
-    Ok((end, ChildEnd(path.to_owned())))
+    Ok((PipeEnd(Rc::new(open_for_reading(path)?)), ChildEnd(path.to_owned())))
 }
 
 /// The end of a pipe that has this in it, and then ends.

@@ -17,8 +17,10 @@ mod sandbox;
 #[cfg(not(target_os = "linux"))]
 #[path = "sandbox_none.rs"]
 mod sandbox;
+mod shared;
 mod signals;
 mod spawn;
+mod tick;
 mod tree;
 mod usage;
 mod watched;
@@ -32,18 +34,20 @@ pub use disk::{
     create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, may_execute, move_log,
     neutral_folder, number_of, open_journal, open_log,
 };
-pub use fifo::{ChildEnd, PipeEnd, holding, log_pipe};
+pub use fifo::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
 pub use inotify::{Touch, Watcher, What, watch_limit};
 pub use lock::{Lock, hold_lock};
 pub use private::read_private;
 pub use process::{
-    Identity, KILL, ask_to_end, become_subreaper, forget_inherited, identify, kill_all, kill_command, lives, next_rung,
-    reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
+    Identity, KILL, ask_to_end, be_humble, become_subreaper, forget_inherited, identify, kill_all, kill_command, lives,
+    next_rung, reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
 };
 pub use sandbox::{Sandbox, sandbox_possible};
+pub use shared::Shared;
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
+pub use tick::Tick;
 pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, mark_of, members, tree_of};
 pub use usage::{Stray, strays, usage};
 

@@ -214,3 +214,12 @@ pub async fn until_gone(who: Identity) {
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
 }
+
+/// Gives this thread, where the system can tell threads apart, the least of the processor.
+pub fn be_humble() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: setpriority(2) takes numbers only; on Linux, 0 is the calling thread. Without it, it is just less humble.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 19);
+    }
+}

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
+use std::rc::Rc;
 
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -12,8 +13,8 @@ macro_rules! watched {
     ($(#[$doc:meta])* $name:ident $type:ty) => {
         $(#[$doc])*
         pub(super) fn $name(owned: $type) -> io::Result<AsyncFd<$type>> {
-            // SAFETY: the value owns its descriptor, always gives the same one, and is dropped after it was
-            // deregistered.
+            // SAFETY: the value owns its descriptor (or a share of it), always gives the same one, and is
+            // dropped after it was deregistered.
             unsafe { Ok(AsyncFd::register_with_interest(owned, Interest::READABLE)?) }
         }
     };
@@ -21,7 +22,7 @@ macro_rules! watched {
 
 watched! {
     /// Waits for a pipe to be readable.
-    watched_file File
+    watched_file Rc<File>
 }
 watched! {
     /// Waits for a socket to be readable.

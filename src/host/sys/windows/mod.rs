@@ -13,8 +13,10 @@ mod notify;
 mod pipe;
 mod process;
 pub mod scm;
+mod shared;
 mod signals;
 mod spawn;
+mod tick;
 mod usage;
 mod wait;
 mod watch;
@@ -31,14 +33,16 @@ pub use handover::{Handover, Socket, exec, handed_over, is_child, unblock_signal
 pub use job::{Group, limits_possible};
 pub use lock::{Lock, hold_lock};
 pub use notify::{NotifySocket, notify_path};
-pub use pipe::{ChildEnd, PipeEnd, holding, log_pipe};
+pub use pipe::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use process::{
-    HAS_PROCESS_GROUPS, Identity, KILL, Member, become_subreaper, everyone_marked, identify, in_group_of, kill_all,
-    kill_command, lives, mark_of, reap, send_signal, signal_name, tree_of, until_gone,
+    HAS_PROCESS_GROUPS, Identity, KILL, Member, be_humble, become_subreaper, everyone_marked, identify, in_group_of,
+    kill_all, kill_command, lives, mark_of, reap, send_signal, signal_name, tree_of, until_gone,
 };
 pub use scm::Above;
+pub use shared::Shared;
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, forget_inherited, in_own_session, spawn};
+pub use tick::Tick;
 pub use usage::{Stray, strays, usage};
 pub use watch::{Touch, Watcher, What, watch_limit};
 

@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::windows::io::{AsHandle, AsRawHandle, OwnedHandle};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,10 +38,10 @@ const PIECE: usize = 64 * 1024;
 /// A read is under way whenever there is nothing to give, and its end is told by an event. So what was written can also be
 /// taken without the loop, as when a service has ended.
 #[derive(Debug)]
-pub struct PipeEnd(Reader);
+pub struct PipeEnd(Rc<Reader>);
 
 /// Reads what is there.
-pub struct Reader {
+struct Reader {
     /// First, so that nobody is told any more when the rest goes.
     _wait: Wait,
     told: Arc<Notify>,
@@ -141,40 +142,41 @@ impl Drop for Reader {
     }
 }
 
-/// It was readable just now.
-#[derive(Debug)]
-pub struct Ready<'a>(&'a PipeEnd);
-
 impl PipeEnd {
-    /// Waits until there is something to read, or reading fails.
-    pub async fn readable(&self) -> io::Result<Ready<'_>> {
-        while let Ok(false) = self.0.fill() {
-            self.0.told.notified().await;
-        }
-        Ok(Ready(self))
+    /// How many bytes can be read at once.
+    pub fn waiting(&self) -> io::Result<usize> {
+        let there = self.0.fill()?;
+        let piece = self.0.piece.borrow();
+        Ok(if there { piece.to - piece.from } else { 0 })
     }
 
-    /// What is read from.
-    #[must_use]
-    pub const fn get_ref(&self) -> &Reader {
-        &self.0
+    /// Reads, without waiting.
+    pub fn read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+
+    /// It holds as much as it was made for.
+    pub fn resize(&self, _: usize) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Has the event loop listen to it until that is dropped.
+    pub fn listen(&self) -> io::Result<Listening> {
+        Ok(Listening(Rc::clone(&self.0)))
     }
 }
 
-/// There was nothing to read after all.
+/// The event loop listens to a pipe.
 #[derive(Debug)]
-pub struct WouldBlock;
+pub struct Listening(Rc<Reader>);
 
-impl Ready<'_> {
-    /// Tries something that reads.
-    pub fn try_io<R>(
-        &mut self,
-        act: impl FnOnce(&PipeEnd) -> io::Result<R>,
-    ) -> std::result::Result<io::Result<R>, WouldBlock> {
-        match act(self.0) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(WouldBlock),
-            result => Ok(result),
+impl Listening {
+    /// Returns when there is something to be read, or reading fails.
+    pub async fn until_more(&mut self) -> io::Result<()> {
+        while !self.0.fill()? {
+            self.0.told.notified().await;
         }
+        Ok(())
     }
 }
 
@@ -225,7 +227,7 @@ fn make() -> io::Result<(PipeEnd, ChildEnd)> {
         let connected = check(unsafe { ConnectNamedPipe(reader.pipe.as_raw_handle(), &raw mut piece.overlapped) });
         connected.or_else(|error| if is(&error, ERROR_PIPE_CONNECTED) { Ok(()) } else { Err(error) })?;
     }
-    Ok((PipeEnd(reader), ChildEnd(Arc::new(child))))
+    Ok((PipeEnd(Rc::new(reader)), ChildEnd(Arc::new(child))))
 }
 
 /// The end of a pipe that has this in it, and then ends.

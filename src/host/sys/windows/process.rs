@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, FILETIME, WAIT_TIMEOUT};
 use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
 use windows_sys::Win32::System::Threading::{
-    GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_NAME_WIN32, PROCESS_QUERY_LIMITED_INFORMATION,
-    PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, QueryFullProcessImageNameW, TerminateProcess, WaitForSingleObject,
+    GetCurrentThread, GetExitCodeProcess, GetProcessTimes, OpenProcess, PROCESS_NAME_WIN32,
+    PROCESS_QUERY_LIMITED_INFORMATION, PROCESS_SYNCHRONIZE, PROCESS_TERMINATE, QueryFullProcessImageNameW,
+    SetThreadPriority, THREAD_PRIORITY_LOWEST, TerminateProcess, WaitForSingleObject,
 };
 
 use super::handle::{check, owned, size_of_it};
@@ -228,4 +229,12 @@ pub fn in_group_of(_: i32, _: bool, _: &dyn Fn(i32) -> bool) -> Vec<i32> {
 #[must_use]
 pub const fn everyone_marked(_: &str) -> Vec<(Member, String)> {
     Vec::new()
+}
+
+/// Gives this thread the least of the processor, as far as that goes without harm: it runs when nobody else wants to.
+pub fn be_humble() {
+    // SAFETY: the pseudo-handle of this thread is always valid. Without it, it is just less humble.
+    unsafe {
+        SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_LOWEST);
+    }
 }
