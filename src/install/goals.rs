@@ -59,10 +59,16 @@ pub(super) fn retire(receipt: &Receipt, goal: &mut Goal) {
             service,
             present: false,
             run: Run::Down,
-            enabled: (!comes_back).then_some(false),
+            enabled: gone(receipt).filter(|_| !comes_back),
             restart: RestartIf::FilesChange,
         });
     }
+}
+
+/// What goes does not start at boot: its links are taken away. Where the manager keeps that in a data base of its own,
+/// which outlives the service, nothing is switched off; the manager forgets it.
+fn gone(receipt: &Receipt) -> Option<bool> {
+    crate::backend::find(receipt.backend).is_none_or(|backend| backend.enables_by_files()).then_some(false)
 }
 
 /// What an earlier version of the service had and this one has not.
@@ -80,7 +86,7 @@ pub(super) fn retire_leftovers(receipt: &Receipt, goal: &mut Goal) {
                 service,
                 present: false,
                 run: Run::Down,
-                enabled: Some(false),
+                enabled: gone(receipt),
                 restart: RestartIf::FilesChange,
             });
         }

@@ -11,6 +11,7 @@ pub mod interrupt;
 pub mod lock;
 pub mod machine;
 pub mod manifest_file;
+pub mod places;
 pub mod processes;
 pub mod terminal;
 

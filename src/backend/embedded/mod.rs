@@ -28,6 +28,12 @@ pub fn file_logs(
     logs::logs(layout, units, query, sink)
 }
 
+/// The last lines that a service wrote into files of its own.
+#[cfg(unix)]
+pub(in crate::backend) fn last_lines(layout: &crate::layout::Layout, unit: &Service, count: usize) -> Vec<String> {
+    logs::last_lines(layout, unit, count)
+}
+
 /// The backend.
 #[derive(Debug, Clone, Copy)]
 pub struct Embedded;

@@ -77,7 +77,6 @@ fn total(hooks: &[Hook]) -> Duration {
 }
 
 /// Longer than everything the host may wait for before the service is ready.
-#[allow(dead_code, reason = "asked by start, which comes next")]
 pub(super) fn start_timeout(service: &Service) -> Duration {
     let waits: Duration = service.wait_for.iter().map(|wait| wait.timeout).sum();
     let ready = service.ready.as_ref().map_or(Duration::ZERO, |ready| ready.timeout);

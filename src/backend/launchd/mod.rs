@@ -16,6 +16,7 @@ use crate::service::Service;
 
 mod answer;
 mod calendar;
+mod codes;
 mod hosted;
 mod keys;
 #[cfg(unix)]
@@ -24,9 +25,12 @@ mod live;
 #[path = "nowhere.rs"]
 mod live;
 pub mod names;
+mod places;
+mod printed;
 mod render;
 #[cfg(test)]
 mod sample;
+mod state;
 mod text;
 
 /// The backend.

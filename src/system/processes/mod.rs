@@ -53,6 +53,25 @@ struct Relation {
     session: u32,
 }
 
+/// How long each of these processes has run; those that are gone are left out.
+#[must_use]
+pub fn uptimes(pids: &[u32]) -> BTreeMap<u32, std::time::Duration> {
+    let pids: Vec<Pid> = pids.iter().copied().map(Pid::from_u32).collect();
+    if pids.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut system = System::new();
+    system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), false, ProcessRefreshKind::nothing());
+    let of = |pid: &Pid| Some((pid.as_u32(), std::time::Duration::from_secs(system.process(*pid)?.run_time())));
+    pids.iter().filter_map(of).collect()
+}
+
+/// The main process of a service, what it started, and what shares its session.
+#[must_use]
+pub fn family_of(main: u32) -> BTreeSet<u32> {
+    family(main, &sys::relations())
+}
+
 /// One look at the machine's processes, for any number of services.
 #[derive(Debug, Default)]
 pub struct Look {

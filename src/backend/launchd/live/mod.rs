@@ -1,9 +1,20 @@
 //! The real launchd, through `launchctl`.
 
-use std::path::PathBuf;
-
 use crate::backend::{Detection, Manager, Target};
-use crate::error::{Error, Result};
+use crate::error::Result;
+
+mod cause;
+mod ctl;
+mod domain;
+mod job;
+mod load;
+mod logs;
+mod manager;
+mod order;
+mod status;
+mod stop;
+mod verbs;
+mod verify;
 
 /// Whether launchd runs this machine.
 pub(super) fn detect() -> Detection {
@@ -14,20 +25,7 @@ pub(super) fn detect() -> Detection {
 }
 
 /// The way to it.
-pub(super) fn connect(_: &Target) -> Result<Box<dyn Manager>> {
-    let _ = program()?;
-    Err(Error::failed("launchd cannot be acted on yet"))
-}
-
-/// `launchctl`. A debug build takes the one that the tests name.
-fn program() -> Result<PathBuf> {
-    if cfg!(debug_assertions)
-        && let Some(path) = crate::system::env("DAEMONCTL_LAUNCHCTL")
-    {
-        return Ok(PathBuf::from(path));
-    }
-    if cfg!(target_os = "macos") {
-        return Ok(PathBuf::from("/bin/launchctl"));
-    }
-    Err(Error::failed("launchd runs on macOS only").hint("`daemonctl render --target launchd` works everywhere"))
+pub(super) fn connect(target: &Target) -> Result<Box<dyn Manager>> {
+    let ctl = ctl::Launchctl::find()?;
+    Ok(Box::new(manager::Launchd::new(Box::new(ctl), target.clone())))
 }

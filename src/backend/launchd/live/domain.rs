@@ -1,0 +1,108 @@
+//! Where a job belongs: the machine's domain, a user's graphical session, or the user as such.
+//!
+//! `gui/UID` is there while the user is logged in at the screen, `user/UID` as long as anything of the user's runs. An agent
+//! goes to the first unless its sessions (`LimitLoadToSessionType`) say otherwise. The same label can be in both.
+
+use std::fmt;
+
+use super::ctl::Ctl;
+use crate::error::{Error, Result};
+use crate::layout::Scope;
+
+/// A domain of launchd's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Domain {
+    System,
+    Gui(u32),
+    User(u32),
+}
+
+impl fmt::Display for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::System => f.write_str("system"),
+            Self::Gui(uid) => write!(f, "gui/{uid}"),
+            Self::User(uid) => write!(f, "user/{uid}"),
+        }
+    }
+}
+
+/// The domains of a scope that are there, best first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Domains {
+    pub(super) there: Vec<Domain>,
+    scope: Scope,
+    uid: u32,
+}
+
+impl Domains {
+    /// Asks which of them are there.
+    pub(super) fn probe(ctl: &dyn Ctl, scope: Scope, uid: u32) -> Result<Self> {
+        let mut there = Vec::new();
+        match scope {
+            Scope::System => there.push(Domain::System),
+            Scope::User => {
+                for domain in [Domain::Gui(uid), Domain::User(uid)] {
+                    if is_there(ctl, domain)? {
+                        there.push(domain);
+                    }
+                }
+            }
+        }
+        Ok(Self { there, scope, uid })
+    }
+
+    /// Every domain of the scope, there or not, for questions of what is on or off.
+    pub(super) fn own(&self) -> Domain {
+        self.there.first().copied().unwrap_or(match self.scope {
+            Scope::System => Domain::System,
+            Scope::User => Domain::User(self.uid),
+        })
+    }
+
+    /// Where a job with these sessions (empty: nothing is said) is loaded.
+    pub(super) fn of(&self, sessions: &[String]) -> Result<Domain> {
+        if self.scope == Scope::System {
+            return Ok(Domain::System);
+        }
+        let names = |session: &str| sessions.iter().any(|name| name == session);
+        let gui = sessions.is_empty() || names("Aqua");
+        let wanted = [(Domain::Gui(self.uid), gui), (Domain::User(self.uid), names("Background"))];
+        let found = wanted.iter().find(|(domain, fits)| *fits && self.there.contains(domain));
+        found.map(|(domain, _)| *domain).ok_or_else(|| self.none(gui))
+    }
+
+    fn none(&self, gui: bool) -> Error {
+        let uid = self.uid;
+        let mut error = if gui {
+            Error::failed(format!("launchd has no graphical session for this user: there is no `gui/{uid}`"))
+        } else {
+            Error::failed(format!("launchd has no domain for this user: there is no `user/{uid}`"))
+        };
+        if uid == 0 {
+            error = match crate::system::env("SUDO_USER") {
+                Some(user) => {
+                    error.hint(format!("a user's services are that user's: run it as `{user}`, without sudo"))
+                }
+                None => error.hint("root has no session of its own: use `--system`"),
+            };
+        }
+        error
+            .hint("log in at the screen, or install it for the machine: `--system`, with `user = \"NAME\"`")
+            .hint("`LimitLoadToSessionType = [\"Background\"]` below `[service.NAME.launchd]` does without the screen")
+    }
+}
+
+/// Whether a domain is there.
+pub(super) fn is_there(ctl: &dyn Ctl, domain: Domain) -> Result<bool> {
+    let mut answer = ctl.call(&["print", &domain.to_string()])?;
+    for _ in 0..2 {
+        match answer.code {
+            0 if !answer.stdout.trim().is_empty() => return Ok(true),
+            112 | 113 | 125 => break,
+            // Everything else is no answer to this question; a real no comes again.
+            _ => answer = ctl.call(&["print", &domain.to_string()])?,
+        }
+    }
+    Ok(answer.code == 0)
+}

@@ -1,0 +1,163 @@
+//! stop: a job that launchd runs by itself is unloaded, since `KeepAlive` would bring it back; its property list stays, and
+//! so does its place at the next boot. A host is only told to end: it ends with success, after which launchd leaves it
+//! loaded and down. Either way nothing of the service is left when it is done.
+
+use std::time::{Duration, Instant};
+
+use super::cause;
+use super::job::{Known, PAUSE};
+use super::manager::Launchd;
+use super::order::{Step, Way, run};
+use crate::backend::launchd::hosted;
+use crate::backend::{Deadline, Progress, UnitResult};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::host::sys::{self, Identity};
+use crate::report::{Effect, State};
+use crate::service::{KillScope, Service};
+use crate::system::processes;
+
+/// A host that does not begin to stop in this time has not heard.
+const HEARS: Duration = Duration::from_secs(2);
+
+/// What the kernel may take to end what was killed.
+const GONE: Duration = Duration::from_secs(5);
+
+pub(super) fn stop(
+    launchd: &mut Launchd,
+    units: &[Service],
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> Vec<UnitResult> {
+    let launchd = &*launchd;
+    run(units, Way::Down, deadline, progress, |at, progress| {
+        Step::Done(one(launchd, &units[at], false, deadline, progress))
+    })
+}
+
+/// Stops and unloads.
+pub(super) fn take_down(
+    launchd: &mut Launchd,
+    units: &[Service],
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> Vec<UnitResult> {
+    let launchd = &*launchd;
+    run(units, Way::Down, deadline, progress, |at, progress| {
+        Step::Done(one(launchd, &units[at], true, deadline, progress))
+    })
+}
+
+fn one(
+    launchd: &Launchd,
+    unit: &Service,
+    unload: bool,
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> Result<Effect> {
+    let known = launchd.know(unit)?;
+    let Some(job) = &known.job else { return Ok(Effect::Unchanged) };
+    let family = family(&known);
+    let at_rest = job.printed.pid.is_none()
+        && matches!(known.state, State::Stopped | State::Failed | State::GaveUp | State::Completed);
+    let ended = if known.hosted && !unload && job.printed.pid.is_some() {
+        end_host(launchd, unit, &known, deadline, progress)
+    } else if known.hosted && !unload && known.state == State::Stopped {
+        return Ok(Effect::Unchanged);
+    } else {
+        launchd.unload(unit, job, deadline, progress)
+    };
+    if let Err(error) = ended {
+        if error.exit() != Exit::TimedOut {
+            return Err(error);
+        }
+        let state = launchd.know(unit).map_or("in an unknown state", |known| known.state.name());
+        return Err(cause::no_answer(error, &unit.id(), state));
+    }
+    sweep(unit, &family)?;
+    Ok(if at_rest { Effect::Unchanged } else { Effect::Stopped })
+}
+
+/// Tells the host to end, and waits until launchd says that it has.
+fn end_host(
+    launchd: &Launchd,
+    unit: &Service,
+    known: &Known,
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> Result<()> {
+    let Some(job) = &known.job else { return Ok(()) };
+    let first = job.printed.pid;
+    let until = Instant::now() + hosted::stop_timeout(unit) + GONE;
+    let mut told: Option<Instant> = None;
+    progress.waiting(&unit.id(), "waiting for its host to stop it");
+    loop {
+        let now = launchd.know(unit)?;
+        let Some(job) = &now.job else { return Ok(()) };
+        // One that died in between is on its way up again, and must not be.
+        if job.printed.pid != first {
+            return match now.state {
+                State::Stopped | State::Completed => Ok(()),
+                _ => launchd.unload(unit, job, deadline, progress),
+            };
+        }
+        let heard = now.state == State::Stopping;
+        if told.is_none_or(|at| !heard && at.elapsed() >= HEARS) {
+            launchd.signal(job, "TERM")?;
+            told = Some(Instant::now());
+        }
+        if progress.interrupted() {
+            return Err(Error::failed("interrupted; the host goes on stopping it"));
+        }
+        if deadline.passed() {
+            return Err(Error::timed_out(format!(
+                "`{}` is not down in the time that was given: it is {}",
+                unit.id(),
+                now.state.name()
+            )));
+        }
+        if Instant::now() >= until {
+            // The host does not answer: launchd ends it, and what it leaves behind is swept away.
+            return launchd.unload(unit, job, deadline, progress);
+        }
+        crate::system::pause(PAUSE);
+    }
+}
+
+/// The processes of a service, looked at while it runs: what has left its group is nobody's to tell afterwards.
+fn family(known: &Known) -> Vec<Identity> {
+    let host = known.pid();
+    let main = known.record.as_ref().and_then(|record| record.main).map(|main| main.pid.cast_unsigned());
+    let mut pids: Vec<u32> = Vec::new();
+    for pid in [host, main].into_iter().flatten() {
+        pids.extend(processes::family_of(pid));
+    }
+    pids.sort_unstable();
+    pids.dedup();
+    pids.into_iter().filter_map(|pid| sys::identify(i32::try_from(pid).ok()?)).collect()
+}
+
+/// Ends what launchd left of a service: it kills the group of the main process, and not what left that.
+fn sweep(unit: &Service, family: &[Identity]) -> Result<()> {
+    let left = || -> Vec<i32> { family.iter().filter(|who| sys::lives(**who)).map(|who| who.pid).collect() };
+    if unit.stop.kill != KillScope::Tree || left().is_empty() {
+        return Ok(());
+    }
+    let until = Instant::now() + GONE;
+    sys::kill_all(&left(), None);
+    loop {
+        let left = left();
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= until {
+            let list: Vec<String> = left.iter().map(ToString::to_string).collect();
+            return Err(Error::failed(format!(
+                "`{}` was stopped, and processes of it are still there: {}",
+                unit.id(),
+                list.join(", ")
+            )));
+        }
+        crate::system::pause(PAUSE);
+    }
+}
