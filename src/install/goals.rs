@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{Options, Prepared};
 use crate::backend::windows::config::service_at;
-use crate::backend::{Artifact, Body, Target, UnitState};
+use crate::backend::{Artifact, Backend, Body, Target, UnitState};
 use crate::error::Result;
 use crate::goal::{FileGoal, Goal, Now, RestartIf, Run, UnitGoal};
 use crate::layout::{Layout, Scope};
@@ -68,7 +68,7 @@ pub(super) fn retire(receipt: &Receipt, goal: &mut Goal) {
 /// What goes does not start at boot: its links are taken away. Where the manager keeps that in a data base of its own,
 /// which outlives the service, nothing is switched off; the manager forgets it.
 fn gone(receipt: &Receipt) -> Option<bool> {
-    crate::backend::find(receipt.backend).is_none_or(|backend| backend.enables_by_files()).then_some(false)
+    crate::backend::find(receipt.backend).is_none_or(Backend::enables_by_files).then_some(false)
 }
 
 /// What an earlier version of the service had and this one has not.

@@ -118,7 +118,7 @@ impl Walk<'_> {
             assert_eq!(now, self.done, "it said that it was done: {shown}: {ran}");
             return;
         }
-        assert!(ran.stderr.len() > 20, "{shown}: {ran}");
+        assert!(ran.stdout.len() + ran.stderr.len() > 20, "{shown}: {ran}");
         assert!(now == self.done || self.failed.contains(&now.as_str()), "{shown}: it is `{now}`: {ran}");
         let again = t.run(self.command);
         assert_eq!(again.code, 0, "the next try must mend it: {shown}: {again}");

@@ -38,6 +38,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             Some(Err(error)) => refused(error.to_string(), error.hints().join("; ")),
             _ => native("Label, and the name of the property list"),
         },
+        Key::Exec if service.is_some_and(|s| needs_runtime_folder(s, target)) => {
+            host("`${runtime_dir}` is gone after a boot, and launchd makes no folders")
+        }
         Key::Exec => texts(
             service.into_iter().flat_map(|s| s.exec.iter().map(String::as_str)),
             "an argument",
@@ -249,6 +252,12 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             _ => native("keys of the property list, placed last"),
         },
     }
+}
+
+/// Whether its texts name the folder that is made anew at each boot.
+fn needs_runtime_folder(service: &Service, target: &Target) -> bool {
+    let folders = crate::manifest::folders(service, &target.layout);
+    folders.iter().any(|folder| folder.starts_with(&target.layout.runtime))
 }
 
 /// The host carries any text: its spec is JSON.

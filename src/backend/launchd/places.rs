@@ -45,10 +45,6 @@ pub(super) struct Fault {
     pub(super) remedy: String,
 }
 
-fn fault(why: String, remedy: String) -> Option<Fault> {
-    Some(Fault { why, remedy })
-}
-
 /// Groups of administrators: wheel, and admin of macOS. Who is in them can become root anyway.
 const ADMINISTRATORS: [u32; 2] = [0, 80];
 
@@ -61,22 +57,28 @@ pub(super) fn of_definition(places: &dyn Places, path: &Path, scope: Scope) -> O
     };
     let fact = places.look(path)?;
     if fact.kind != Kind::File {
-        return fault(format!("`{shown}` is no regular file"), "put the file itself there".to_owned());
+        return Some(Fault {
+            why: format!("`{shown}` is no regular file"),
+            remedy: "put the file itself there".to_owned(),
+        });
     }
     if fact.uid != owner {
-        return fault(
-            format!("`{shown}` belongs to the user {}, not to {owner}", fact.uid),
-            format!("`chown {owner} {shown}`, or install the manifest again"),
-        );
+        return Some(Fault {
+            why: format!("`{shown}` belongs to the user {}, not to {owner}", fact.uid),
+            remedy: format!("`chown {owner} {shown}`, or install the manifest again"),
+        });
     }
     if fact.mode & 0o022 != 0 {
-        return fault(
-            format!("others may write `{shown}` (mode {:04o})", fact.mode & 0o7777),
-            format!("`chmod 644 {shown}`"),
-        );
+        return Some(Fault {
+            why: format!("others may write `{shown}` (mode {:04o})", fact.mode & 0o7777),
+            remedy: format!("`chmod 644 {shown}`"),
+        });
     }
     if fact.quarantined {
-        return fault(format!("`{shown}` is marked as a download"), format!("`xattr -d com.apple.quarantine {shown}`"));
+        return Some(Fault {
+            why: format!("`{shown}` is marked as a download"),
+            remedy: format!("`xattr -d com.apple.quarantine {shown}`"),
+        });
     }
     of_folders(places, path, scope)
 }
@@ -88,16 +90,16 @@ pub(super) fn of_folders(places: &dyn Places, path: &Path, scope: Scope) -> Opti
         let Some(fact) = places.look(folder) else { continue };
         let shown = folder.display();
         if fact.kind == Kind::Folder && !ours(fact.uid) {
-            return fault(
-                format!("the folder `{shown}` belongs to the user {}", fact.uid),
-                format!("`chown root {shown}`"),
-            );
+            return Some(Fault {
+                why: format!("the folder `{shown}` belongs to the user {}", fact.uid),
+                remedy: format!("`chown root {shown}`"),
+            });
         }
         if fact.kind == Kind::Folder && writable_by_others(fact) {
-            return fault(
-                format!("others may write in the folder `{shown}` (mode {:04o})", fact.mode & 0o7777),
-                format!("`chmod go-w {shown}`"),
-            );
+            return Some(Fault {
+                why: format!("others may write in the folder `{shown}` (mode {:04o})", fact.mode & 0o7777),
+                remedy: format!("`chmod go-w {shown}`"),
+            });
         }
     }
     None
@@ -114,10 +116,10 @@ pub(super) fn of_program(places: &dyn Places, path: &Path) -> Option<Fault> {
     let real = places.resolved(path)?;
     let fact = places.look(&real)?;
     if fact.quarantined {
-        return fault(
-            format!("macOS does not run `{}`: it is marked as a download", path.display()),
-            format!("if you trust it: `xattr -d com.apple.quarantine {}`", real.display()),
-        );
+        return Some(Fault {
+            why: format!("macOS does not run `{}`: it is marked as a download", path.display()),
+            remedy: format!("if you trust it: `xattr -d com.apple.quarantine {}`", real.display()),
+        });
     }
     None
 }

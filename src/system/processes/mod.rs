@@ -72,6 +72,31 @@ pub fn family_of(main: u32) -> BTreeSet<u32> {
     family(main, &sys::relations())
 }
 
+/// The processes that have this variable in the environment that they were born with, as far as we may look, without us
+/// and those that we came of.
+#[must_use]
+pub fn with_variable(name: &str, value: &str) -> Vec<u32> {
+    let mut system = System::new();
+    system.refresh_processes_specifics(
+        ProcessesToUpdate::All,
+        false,
+        ProcessRefreshKind::nothing().with_environ(UpdateKind::OnlyIfNotSet).without_tasks(),
+    );
+    let mut ours = BTreeSet::new();
+    let mut next = Some(Pid::from_u32(std::process::id()));
+    while let Some(pid) = next.filter(|pid| ours.insert(*pid)) {
+        next = system.process(pid).and_then(sysinfo::Process::parent);
+    }
+    let wanted = format!("{name}={value}");
+    system
+        .processes()
+        .iter()
+        .filter(|(pid, process)| !ours.contains(pid) && process.status() != ProcessStatus::Zombie)
+        .filter(|(_, process)| process.environ().iter().any(|variable| *variable == *wanted))
+        .map(|(pid, _)| pid.as_u32())
+        .collect()
+}
+
 /// One look at the machine's processes, for any number of services.
 #[derive(Debug, Default)]
 pub struct Look {

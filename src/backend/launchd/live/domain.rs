@@ -93,16 +93,19 @@ impl Domains {
     }
 }
 
-/// Whether a domain is there.
+/// Whether a domain is there. A single no is not believed: what it means for a service is too much.
 pub(super) fn is_there(ctl: &dyn Ctl, domain: Domain) -> Result<bool> {
-    let mut answer = ctl.call(&["print", &domain.to_string()])?;
-    for _ in 0..2 {
+    let mut noes = 0;
+    for _ in 0..4 {
+        let answer = ctl.call(&["print", &domain.to_string()])?;
         match answer.code {
             0 if !answer.stdout.trim().is_empty() => return Ok(true),
-            112 | 113 | 125 => break,
-            // Everything else is no answer to this question; a real no comes again.
-            _ => answer = ctl.call(&["print", &domain.to_string()])?,
+            112 | 113 | 124 | 125 => noes += 1,
+            _ => {}
+        }
+        if noes > 1 {
+            return Ok(false);
         }
     }
-    Ok(answer.code == 0)
+    Ok(false)
 }

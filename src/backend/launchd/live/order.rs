@@ -46,11 +46,9 @@ pub(super) fn run(
                 ))));
                 continue;
             }
-            if ready {
-                if let Step::Done(result) = look(at, progress) {
-                    done[at] = Some(result);
-                    continue;
-                }
+            if ready && let Step::Done(result) = look(at, progress) {
+                done[at] = Some(result);
+                continue;
             }
             open = true;
         }

@@ -8,7 +8,7 @@ use super::cause;
 use super::job::{Known, PAUSE};
 use super::manager::Launchd;
 use super::order::{Step, Way, run};
-use crate::backend::launchd::hosted;
+use crate::backend::launchd::{hosted, names};
 use crate::backend::{Deadline, Progress, UnitResult};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -56,7 +56,9 @@ fn one(
     progress: &mut dyn Progress,
 ) -> Result<Effect> {
     let known = launchd.know(unit)?;
-    let Some(job) = &known.job else { return Ok(Effect::Unchanged) };
+    let Some(job) = &known.job else {
+        return Ok(if sweep(unit, &[])? { Effect::Stopped } else { Effect::Unchanged });
+    };
     let family = family(&known);
     let at_rest = job.printed.pid.is_none()
         && matches!(known.state, State::Stopped | State::Failed | State::GaveUp | State::Completed);
@@ -74,8 +76,8 @@ fn one(
         let state = launchd.know(unit).map_or("in an unknown state", |known| known.state.name());
         return Err(cause::no_answer(error, &unit.id(), state));
     }
-    sweep(unit, &family)?;
-    Ok(if at_rest { Effect::Unchanged } else { Effect::Stopped })
+    let left = sweep(unit, &family)?;
+    Ok(if at_rest && !left { Effect::Unchanged } else { Effect::Stopped })
 }
 
 /// Tells the host to end, and waits until launchd says that it has.
@@ -137,18 +139,26 @@ fn family(known: &Known) -> Vec<Identity> {
     pids.into_iter().filter_map(|pid| sys::identify(i32::try_from(pid).ok()?)).collect()
 }
 
-/// Ends what launchd left of a service: it kills the group of the main process, and not what left that.
-fn sweep(unit: &Service, family: &[Identity]) -> Result<()> {
-    let left = || -> Vec<i32> { family.iter().filter(|who| sys::lives(**who)).map(|who| who.pid).collect() };
-    if unit.stop.kill != KillScope::Tree || left().is_empty() {
-        return Ok(());
+/// Ends what launchd left of a service: it kills the group of the main process, and not what left that. What nobody saw
+/// is known by its label, which launchd puts into the environment of a job, and every child inherits. True: something was
+/// there.
+fn sweep(unit: &Service, family: &[Identity]) -> Result<bool> {
+    if unit.stop.kill != KillScope::Tree {
+        return Ok(false);
+    }
+    let marked = processes::with_variable("XPC_SERVICE_NAME", &names::label(unit));
+    let marked = marked.into_iter().filter_map(|pid| sys::identify(i32::try_from(pid).ok()?));
+    let all: Vec<Identity> = family.iter().copied().chain(marked).collect();
+    let left = || -> Vec<i32> { all.iter().filter(|who| sys::lives(**who)).map(|who| who.pid).collect() };
+    if left().is_empty() {
+        return Ok(false);
     }
     let until = Instant::now() + GONE;
     sys::kill_all(&left(), None);
     loop {
         let left = left();
         if left.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         if Instant::now() >= until {
             let list: Vec<String> = left.iter().map(ToString::to_string).collect();

@@ -1,5 +1,5 @@
 //! `launchctl list LABEL`, an older way to ask, in the caller's own domain only: what is asked where `print` gives no
-//! answer. The values are a property list as NeXT wrote them: `"PID" = 123;`.
+//! answer. The values are a property list as `NeXT` wrote them: `"PID" = 123;`.
 
 use super::job::{Last, Printed};
 
