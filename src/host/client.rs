@@ -152,7 +152,7 @@ pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
 /// After ours ended without a word: is there another, which is just about to listen?
 fn wait_for_socket(layout: &Layout, child: &mut std::process::Child) -> bool {
     let _ = child.wait();
-    let lock = layout.runtime.join("supervisor.lock");
+    let lock = super::intent::lock(layout);
     let until = std::time::Instant::now() + Duration::from_secs(5);
     while std::time::Instant::now() < until {
         if is_running(layout) {

@@ -33,7 +33,7 @@ pub(super) const READY: &str = "ready";
 pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
     machine::make_state_folders(layout)?;
     machine::make_runtime_folder(layout)?;
-    let lock = layout.runtime.join("supervisor.lock");
+    let lock = super::intent::lock(layout);
     let (held, socket) = match sys::handed_over() {
         Some(handover) => (Some(handover.lock), Some(handover.socket)),
         None => (take_lock(&lock, &layout.runtime)?, None),

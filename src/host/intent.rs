@@ -1,49 +1,71 @@
-//! What somebody wanted last of a unit, on disk: it beats every policy, and outlives the supervisor.
+//! What somebody wanted last of each unit, on disk: it beats every policy, and outlives the supervisor.
+//!
+//! One small file for all units, replaced as a whole: to stop a thousand of them costs one write that reaches the disk.
+//! Whoever holds the supervisor's lock writes it: the supervisor while one runs, else a command (see [`keep_alone`]).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::machine::Wanted;
-use crate::error::Result;
+use super::sys;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::system::files;
+use crate::system::{files, machine};
+
+/// What is wanted of each unit that somebody has said something about.
+pub type Intents = BTreeMap<String, Wanted>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Intent {
-    wanted: Wanted,
-    /// It counts for this boot; at the next one, what is enabled comes up.
+struct File {
+    /// They count for this boot; at the next one, what is enabled comes up.
     boot: String,
+    units: Intents,
 }
 
-fn path(layout: &Layout, unit: &str) -> PathBuf {
-    layout.on_disk(&layout.state.join("intent").join(unit))
+fn path(layout: &Layout) -> PathBuf {
+    layout.on_disk(&layout.state.join("intents.json"))
+}
+
+/// The lock that a scope's supervisor holds while it runs.
+#[must_use]
+pub fn lock(layout: &Layout) -> PathBuf {
+    layout.runtime.join("supervisor.lock")
 }
 
 /// What was wanted last in this boot.
 #[must_use]
-pub fn kept(layout: &Layout, unit: &str, boot: &str) -> Option<Wanted> {
-    let text = files::read(&path(layout, unit)).ok()??;
-    let intent: Intent = serde_json::from_slice(&text).ok()?;
-    (intent.boot == boot).then_some(intent.wanted)
+pub fn kept(layout: &Layout, boot: &str) -> Intents {
+    let text = files::read(&path(layout)).ok().flatten().unwrap_or_default();
+    serde_json::from_slice::<File>(&text)
+        .ok()
+        .filter(|file| file.boot == boot)
+        .map(|file| file.units)
+        .unwrap_or_default()
 }
 
 /// Keeps it.
-pub fn keep(layout: &Layout, unit: &str, wanted: Wanted, boot: &str) -> Result<()> {
-    if kept(layout, unit, boot) == Some(wanted) {
-        return Ok(());
-    }
-    let path = path(layout, unit);
+pub fn keep(layout: &Layout, units: Intents, boot: &str) -> Result<()> {
+    let path = path(layout);
     if let Some(folder) = path.parent() {
-        files::make_folders(folder, 0o700)?;
+        files::make_folders(folder, 0o755)?;
     }
-    let text = serde_json::to_vec(&Intent { wanted, boot: boot.to_owned() }).unwrap_or_default();
+    let text = serde_json::to_vec(&File { boot: boot.to_owned(), units }).unwrap_or_default();
     files::replace(&path, &text, 0o600, None)
 }
 
-/// Forgets it.
-pub fn forget(layout: &Layout, unit: &str) -> Result<()> {
-    files::remove(&path(layout, unit)).map(drop)
+/// Changes it where no supervisor runs.
+pub fn keep_alone(layout: &Layout, change: impl FnOnce(&mut Intents)) -> Result<()> {
+    machine::make_runtime_folder(layout)?;
+    let Some(_lock) = sys::hold_lock(&lock(layout))? else {
+        return Err(Error::failed("a supervisor has just started").hint("run the command again"));
+    };
+    let boot = sys::boot_id();
+    let before = kept(layout, &boot);
+    let mut after = before.clone();
+    change(&mut after);
+    if after == before { Ok(()) } else { keep(layout, after, &boot) }
 }
 
 #[cfg(test)]
@@ -58,16 +80,18 @@ mod tests {
             scope: Scope::User,
             root: None,
             state: folder.path().join("state"),
-            runtime: folder.path().join("run"),
+            runtime: folder.path().to_owned(),
             logs: folder.path().join("logs"),
             config: folder.path().join("config"),
             binaries: folder.path().join("bin"),
         };
-        assert_eq!(kept(&layout, "web", "b1"), None);
-        keep(&layout, "web", Wanted::Down, "b1").expect("kept");
-        assert_eq!(kept(&layout, "web", "b1"), Some(Wanted::Down));
-        assert_eq!(kept(&layout, "web", "b2"), None);
-        forget(&layout, "web").expect("forgotten");
-        assert_eq!(kept(&layout, "web", "b1"), None);
+        assert_eq!(kept(&layout, "b1"), Intents::new());
+        let wanted = Intents::from([("web".to_owned(), Wanted::Down)]);
+        keep(&layout, wanted.clone(), "b1").expect("kept");
+        assert_eq!((kept(&layout, "b1"), kept(&layout, "b2")), (wanted, Intents::new()));
+        keep_alone(&layout, |units| units.extend([("web".to_owned(), Wanted::Up)])).expect("kept");
+        assert_eq!(kept(&layout, &sys::boot_id()).get("web"), Some(&Wanted::Up));
+        keep_alone(&layout, BTreeMap::clear).expect("forgotten");
+        assert_eq!(kept(&layout, &sys::boot_id()), Intents::new());
     }
 }

@@ -7,7 +7,7 @@
 //! system.
 //!
 //! Where things lie (see [`Layout`](crate::layout::Layout)): in the runtime folder the lock, the control socket, `state.json` and each unit's
-//! pipe; in the state folder the specs, and `intent/UNIT` (what somebody wanted last) and `enabled/UNIT` (started with
+//! pipe; in the state folder the specs, and `intents.json` (what somebody wanted last) and `enabled/UNIT` (started with
 //! the supervisor). A supervisor that is killed leaves its services running; the next one finds them in `state.json`,
 //! and those it did not have the time to write down by the mark in their environment.
 

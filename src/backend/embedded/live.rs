@@ -70,17 +70,20 @@ impl Embedded {
         self.target.layout.on_disk(&render::marker(&self.target, unit)).exists()
     }
 
-    /// Whether a process of the unit lives though no supervisor does.
-    pub(super) fn lives_alone(&self, unit: &str) -> Result<bool> {
+    /// Whether a process of one of the units lives though no supervisor does.
+    pub(super) fn living_alone(&self, units: &[Service]) -> Result<bool> {
         let known = self.known()?;
-        Ok(!known.supervised && known.record(unit).is_some_and(|record| record.main.is_some_and(sys::lives)))
+        let lives = |unit: &Service| known.record(&unit.id()).is_some_and(|record| record.main.is_some_and(sys::lives));
+        Ok(!known.supervised && units.iter().any(lives))
     }
 
     /// Keeps that it is wanted down; where that can't be written, it is down all the same.
-    pub(super) fn keep_down(&mut self, unit: &str) {
-        let kept = intent::keep(&self.target.layout, unit, crate::host::machine::Wanted::Down, &sys::boot_id());
+    pub(super) fn keep_down(&mut self, units: &[String]) {
+        let down = |unit: &String| (unit.clone(), crate::host::machine::Wanted::Down);
+        let kept = intent::keep_alone(&self.target.layout, |intents| intents.extend(units.iter().map(down)));
         if let Err(error) = kept {
-            self.notes.push(format!("that `{unit}` is wanted down could not be kept for the next supervisor: {error}"));
+            let say = |unit| format!("that `{unit}` is wanted down could not be kept for the next supervisor: {error}");
+            self.notes.extend(units.iter().map(say));
         }
     }
 }
@@ -179,7 +182,7 @@ impl Manager for Embedded {
     }
 
     fn reload(&mut self, _: &[String]) -> Result<()> {
-        verbs::ask_if_running(&self.target.layout, Ask::Load)
+        verbs::ask_if_running(&self.target.layout, Ask::Load).map(drop)
     }
 
     fn enable(&mut self, units: &[Service]) -> Result<()> {
@@ -227,11 +230,14 @@ impl Manager for Embedded {
     }
 
     fn forget(&mut self, units: &[Service]) -> Result<()> {
-        verbs::ask_if_running(&self.target.layout, Ask::Load)?;
-        for unit in units {
-            intent::forget(&self.target.layout, &unit.id())?;
+        if verbs::ask_if_running(&self.target.layout, Ask::Load)? {
+            return Ok(());
         }
-        Ok(())
+        intent::keep_alone(&self.target.layout, |intents| {
+            for unit in units {
+                intents.remove(&unit.id());
+            }
+        })
     }
 
     fn lingers(&mut self) -> Result<Option<bool>> {

@@ -21,9 +21,9 @@ const LOOK_UP: std::time::Duration = std::time::Duration::from_secs(1);
 /// How often a supervisor is started that is gone when it is asked.
 const TRIES: u32 = 3;
 
-/// Asks the supervisor where one runs, and takes no for an answer only as an error.
-pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<()> {
-    let Some(mut client) = client::connect(layout)? else { return Ok(()) };
+/// Asks the supervisor where one runs, and takes no for an answer only as an error. False: none runs.
+pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<bool> {
+    let Some(mut client) = client::connect(layout)? else { return Ok(false) };
     client.send(ask)?;
     let mut refusal = None;
     let answered = client.answers(
@@ -39,10 +39,10 @@ pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<()> {
     );
     if answered.is_err() && !client::is_running(layout) {
         // It ended just then, having nothing left to supervise.
-        return Ok(());
+        return Ok(false);
     }
     answered?;
-    refusal.map_or(Ok(()), Err)
+    refusal.map_or(Ok(true), Err)
 }
 
 /// Has the supervisor, started if need be, do something with the units.
@@ -55,8 +55,10 @@ pub(super) fn act(
 ) -> Vec<UnitResult> {
     let ids: Vec<String> = units.iter().map(Service::id).collect();
     let mut results = BTreeMap::new();
-    let asked = reach(manager)
-        .and_then(|client| talk(manager, client, ask(Units { units: ids.clone() }), deadline, progress, &mut results));
+    let ask = ask(Units { units: ids.clone() });
+    // Specs that have changed count from the start that is now asked for.
+    let first = if matches!(ask, Ask::Start(_) | Ask::Restart(_)) { Ask::Load } else { Ask::Hello };
+    let asked = reach(manager, &first).and_then(|client| talk(manager, client, ask, deadline, progress, &mut results));
     let failure = asked.err();
     ids.into_iter()
         .map(|id| {
@@ -75,10 +77,10 @@ pub(super) fn act(
 /// The supervisor, started if need be, which knows the specs that count from the start that is now asked for.
 ///
 /// One that was just killed is still connected to while the kernel takes it apart, and gone in the next moment.
-fn reach(manager: &Embedded) -> Result<client::Client> {
+fn reach(manager: &Embedded, first: &Ask) -> Result<client::Client> {
     for _ in 0..TRIES {
         manager.ensure()?;
-        ask_if_running(&manager.target.layout, Ask::Load)?;
+        ask_if_running(&manager.target.layout, first.clone())?;
         if let Some(client) = client::connect(&manager.target.layout)? {
             return Ok(client);
         }
@@ -148,30 +150,22 @@ pub(super) fn stop(
     deadline: Deadline,
     progress: &mut dyn Progress,
 ) -> Vec<UnitResult> {
-    let mut quiet = |unit: &Service| -> Result<Option<Effect>> {
-        let id = unit.id();
-        if client::is_running(&manager.target.layout) || manager.lives_alone(&id)? {
-            return Ok(None);
+    match client::is_running(&manager.target.layout).then_some(true).map_or_else(|| manager.living_alone(units), Ok) {
+        Ok(false) => {}
+        Ok(true) => return act(manager, units, Ask::Stop, deadline, progress),
+        Err(error) => return units.iter().map(|unit| (unit.id(), Err(lost(&unit.id(), Some(&error))))).collect(),
+    }
+    let ids: Vec<String> = units.iter().map(Service::id).collect();
+    let installed: Vec<String> = ids.iter().filter(|id| manager.is_installed(id)).cloned().collect();
+    manager.keep_down(&installed);
+    let result = |id: String| {
+        if installed.contains(&id) {
+            return (id, Ok(Effect::Unchanged));
         }
-        if !manager.is_installed(&id) {
-            return Err(Error::new(Exit::NotInstalled, format!("`{id}` is not installed")));
-        }
-        manager.keep_down(&id);
-        Ok(Some(Effect::Unchanged))
+        let error = Error::new(Exit::NotInstalled, format!("`{id}` is not installed"));
+        (id, Err(error))
     };
-    let mut results: BTreeMap<String, Result<Effect>> = BTreeMap::new();
-    let mut asked = Vec::new();
-    for unit in units {
-        match quiet(unit) {
-            Ok(None) => asked.push(unit.clone()),
-            Ok(Some(effect)) => drop(results.insert(unit.id(), Ok(effect))),
-            Err(error) => drop(results.insert(unit.id(), Err(error))),
-        }
-    }
-    if !asked.is_empty() {
-        results.extend(act(manager, &asked, Ask::Stop, deadline, progress));
-    }
-    units.iter().map(Service::id).filter_map(|id| results.remove(&id).map(|result| (id, result))).collect()
+    ids.into_iter().map(result).collect()
 }
 
 fn with_last_lines(mut error: Error, layout: &Layout, unit: &Service) -> Error {

@@ -1,6 +1,7 @@
 //! Order: who waits for whom, on the way up and on the way down.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::rc::Rc;
 
 use super::{Engine, Id};
@@ -32,8 +33,11 @@ impl Engine {
         self.dependents = index;
     }
 
+    /// The units of a service: their names begin with its own.
     fn units_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Id, &'a super::Unit)> {
-        self.units.iter().filter(move |(_, unit)| unit.service.name == name)
+        let from = (Bound::Included(name), Bound::Unbounded);
+        let range = self.units.range::<str, _>(from).take_while(move |(id, _)| id.starts_with(name));
+        range.filter(move |(_, unit)| unit.service.name == name)
     }
 
     /// A held unit: may it go on now?
@@ -45,6 +49,7 @@ impl Engine {
                 if let Some(unit) = self.units.get_mut(id) {
                     unit.waiting = waiting;
                 }
+                self.touch(id);
             }
             Err(why) => self.queue.push_back((Rc::clone(id), Event::DependencyFailed(why))),
         }

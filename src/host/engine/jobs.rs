@@ -1,4 +1,4 @@
-//! Requests that wait for units: start, stop, restart, reload.
+//! Requests that wait for units: start, stop, restart, reload. `advance` is how they come to their ends.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::unit::Unit;
-use super::{Ending, Engine, Id, Input};
+use super::{Ending, Engine, Id};
 use crate::exit::Exit;
 use crate::host::control::{Answer, Ask, Trouble, Units};
-use crate::host::machine::{Current, Event, Wanted};
+use crate::host::machine::{Current, Event, Moment, Wanted};
 use crate::host::sys;
 use crate::report::Effect;
 use crate::service::Kind;
 
-/// A service without a sign of readiness counts as up when it has lived so long: one that dies at once did not start.
-const SETTLE: Duration = Duration::from_millis(200);
+/// For so long nobody is told what is waited for: most of it has come by then.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// Answers that wait for a slow client at most.
 const BACKLOG: usize = 65_536;
@@ -27,7 +27,7 @@ pub(super) fn answers() -> (mpsc::Sender<Answer>, mpsc::Receiver<Answer>) {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verb {
+pub(super) enum Verb {
     Start,
     Stop,
     Restart,
@@ -35,17 +35,43 @@ enum Verb {
 }
 
 pub(super) struct Job {
-    verb: Verb,
-    answer: mpsc::Sender<Answer>,
+    pub(super) verb: Verb,
+    pub(super) answer: mpsc::Sender<Answer>,
     /// Units without a result, and what was last told of each.
-    pending: BTreeMap<Id, String>,
+    pub(super) pending: BTreeMap<Id, String>,
     /// Units that are to go down and have not been told yet.
-    to_stop: BTreeSet<Id>,
+    pub(super) to_stop: BTreeSet<Id>,
     /// Units that are not down yet.
-    stopping: BTreeSet<Id>,
-    forced: bool,
+    pub(super) stopping: BTreeSet<Id>,
+    pub(super) forced: bool,
     /// What the operator should know of a unit though it is done.
-    notes: BTreeMap<Id, String>,
+    pub(super) notes: BTreeMap<Id, String>,
+    /// Which units are to be looked at.
+    pub(super) news: News,
+    /// When it is told what is waited for; None: it has been, and news are told as they come.
+    pub(super) tells_at: Option<Moment>,
+}
+
+impl Job {
+    fn new(verb: Verb, answer: mpsc::Sender<Answer>) -> Self {
+        Self {
+            verb,
+            answer,
+            pending: BTreeMap::new(),
+            to_stop: BTreeSet::new(),
+            stopping: BTreeSet::new(),
+            forced: false,
+            notes: BTreeMap::new(),
+            news: News::All,
+            tells_at: Some(sys::monotonic() + QUIET),
+        }
+    }
+}
+
+/// Units of which a job has not seen yet what they came to.
+pub(super) enum News {
+    All,
+    Some(BTreeSet<Id>),
 }
 
 impl Engine {
@@ -76,15 +102,8 @@ impl Engine {
             }
             Ask::Shutdown { stop: false } => self.ending = Some(Ending::Leave),
             Ask::Shutdown { stop: true } => {
-                self.jobs.push(Job {
-                    verb: Verb::Stop,
-                    answer: answer.clone(),
-                    pending: BTreeMap::new(),
-                    to_stop: BTreeSet::new(),
-                    stopping: self.units.keys().cloned().collect(),
-                    forced: true,
-                    notes: BTreeMap::new(),
-                });
+                let stopping = self.units.keys().cloned().collect();
+                self.jobs.push(Job { stopping, forced: true, ..Job::new(Verb::Stop, answer) });
                 self.end(Ending::Stopped);
                 return;
             }
@@ -112,21 +131,14 @@ impl Engine {
                 tell(&answer, &name, Err(trouble), crate::report::State::NotInstalled, None);
             }
         }
-        let mut job = Job {
-            verb,
-            answer,
-            pending: ids.iter().map(|id| (Rc::clone(id), String::new())).collect(),
-            to_stop: BTreeSet::new(),
-            stopping: BTreeSet::new(),
-            forced: false,
-            notes: BTreeMap::new(),
-        };
+        let pending = ids.iter().map(|id| (Rc::clone(id), String::new())).collect();
+        let mut job = Job { pending, ..Job::new(verb, answer) };
         match verb {
             Verb::Start => self.open_start(&mut job, &ids),
             Verb::Stop | Verb::Restart => {
+                let wanted = if verb == Verb::Stop { Wanted::Down } else { Wanted::Up };
+                self.intend(&mut job, &ids, wanted);
                 for id in &ids {
-                    let wanted = if verb == Verb::Stop { Wanted::Down } else { Wanted::Up };
-                    self.intend(&mut job, id, wanted);
                     let Some(unit) = self.units.get(id) else { continue };
                     if verb == Verb::Stop && unit.state.current.at_rest() {
                         self.queue.push_back((Rc::clone(id), Event::Stop { forced: false }));
@@ -159,31 +171,32 @@ impl Engine {
     }
 
     fn open_start(&mut self, job: &mut Job, ids: &[Id]) {
-        for id in self.with_needed(ids) {
-            let Some(unit) = self.units.get(&id) else { continue };
-            if is_up(unit) && unit.state.wanted == Wanted::Up {
-                if job.pending.contains_key(&id) {
-                    self.intend(job, &id, Wanted::Up);
-                    self.done(job, &id, Ok(Effect::Unchanged));
-                }
-                continue;
+        let mut all = self.with_needed(ids);
+        let is_up = |unit: &Unit| is_up(unit) && unit.state.wanted == Wanted::Up;
+        all.retain(|id| self.units.get(id).is_some_and(|unit| job.pending.contains_key(id) || !is_up(unit)));
+        self.intend(job, &all, Wanted::Up);
+        for id in all {
+            if self.units.get(&id).is_some_and(is_up) {
+                self.done(job, &id, Ok(Effect::Unchanged));
+            } else {
+                self.queue.push_back((id, Event::Start));
             }
-            self.intend(job, &id, Wanted::Up);
-            self.queue.push_back((Rc::clone(&id), Event::Start));
         }
     }
 
     /// Keeps what somebody wants, before it is done. Where that cannot be written (a full disk) it is done all the
     /// same, and said: a service must be stoppable above all then.
-    fn intend(&self, job: &mut Job, id: &Id, wanted: Wanted) {
-        if let Err(error) = self.keep_intent(id, wanted) {
+    pub(super) fn intend(&mut self, job: &mut Job, ids: &[Id], wanted: Wanted) {
+        if let Err(error) = self.keep_intents(ids, wanted) {
             let word = if wanted == Wanted::Up { "up" } else { "down" };
-            let note = format!("that `{id}` is wanted {word} could not be kept for the next supervisor: {error}");
-            job.notes.insert(Rc::clone(id), note);
+            for id in ids {
+                let note = format!("that `{id}` is wanted {word} could not be kept for the next supervisor: {error}");
+                job.notes.insert(Rc::clone(id), note);
+            }
         }
     }
 
-    fn done(&self, job: &mut Job, id: &Id, result: Result<Effect, Trouble>) {
+    pub(super) fn done(&self, job: &mut Job, id: &Id, result: Result<Effect, Trouble>) {
         if job.pending.remove(id).is_some() {
             let state = self.units.get(id).map_or(crate::report::State::NotInstalled, |unit| unit.state.word());
             tell(&job.answer, id, result, state, job.notes.remove(id));
@@ -194,15 +207,7 @@ impl Engine {
     pub(super) fn stop_everything(&mut self) {
         let all: BTreeSet<Id> = self.units.keys().cloned().collect();
         let (answer, _) = answers();
-        self.jobs.push(Job {
-            verb: Verb::Stop,
-            answer,
-            pending: BTreeMap::new(),
-            to_stop: all.clone(),
-            stopping: all,
-            forced: true,
-            notes: BTreeMap::new(),
-        });
+        self.jobs.push(Job { to_stop: all.clone(), stopping: all, forced: true, ..Job::new(Verb::Stop, answer) });
         self.advance_jobs();
     }
 
@@ -231,171 +236,15 @@ impl Engine {
             let _ = job.answer.try_send(Answer::Done);
         }
     }
-
-    /// Looks at each job: what has a result now, who may go down now, what is waited for.
-    pub(super) fn advance_jobs(&mut self) {
-        let mut jobs = std::mem::take(&mut self.jobs);
-        jobs.retain_mut(|job| !self.advance(job));
-        jobs.append(&mut self.jobs);
-        self.jobs = jobs;
-    }
-
-    /// True: it is over.
-    fn advance(&mut self, job: &mut Job) -> bool {
-        job.stopping.retain(|id| self.units.get(id).is_some_and(|unit| !unit.state.current.at_rest()));
-        if !job.to_stop.is_empty() {
-            job.to_stop.retain(|id| self.units.contains_key(id));
-            for id in self.may_stop(&job.stopping) {
-                if job.to_stop.remove(&id) {
-                    self.queue.push_back((id, Event::Stop { forced: job.forced }));
-                }
-            }
-            job.to_stop.retain(|id| job.stopping.contains(id));
-        }
-        if job.verb == Verb::Restart && job.stopping.is_empty() && job.to_stop.is_empty() {
-            job.verb = Verb::Start;
-            let ids: Vec<Id> = job.pending.keys().cloned().collect();
-            for id in self.with_needed(&ids) {
-                let at_rest = self.units.get(&id).is_some_and(|unit| unit.state.current.at_rest());
-                if at_rest {
-                    if !job.pending.contains_key(&id) {
-                        self.intend(job, &id, Wanted::Up);
-                    }
-                    self.queue.push_back((id, Event::Start));
-                }
-            }
-            for told in job.pending.values_mut() {
-                RESTARTED.clone_into(told);
-            }
-            return job.pending.is_empty() && self.close(job);
-        }
-        let ids: Vec<Id> = job.pending.keys().cloned().collect();
-        let quiet = self.queue.is_empty();
-        for id in ids.into_iter().filter(|_| quiet) {
-            let result = match job.verb {
-                Verb::Start => self.started(&id).map(|result| {
-                    result.map(|()| {
-                        let restarted = job.pending.get(&id).is_some_and(|told| told.starts_with(RESTARTED));
-                        if restarted { Effect::Restarted } else { Effect::Started }
-                    })
-                }),
-                Verb::Stop => self.stopped(&id, job),
-                Verb::Reload => self.still_reloading(&id),
-                Verb::Restart => None,
-            };
-            match result {
-                Some(result) => self.done(job, &id, result),
-                None => self.tell_waiting(job, &id),
-            }
-        }
-        job.pending.is_empty() && job.stopping.is_empty() && self.close(job)
-    }
-
-    fn close(&mut self, job: &Job) -> bool {
-        if self.dirty {
-            // Who has the answer reads a state that agrees with it.
-            let _ = self.flush();
-        }
-        let _ = job.answer.try_send(Answer::Done);
-        true
-    }
-
-    fn started(&self, id: &Id) -> Option<Result<(), Trouble>> {
-        let Some(unit) = self.units.get(id) else { return Some(Err(Trouble::new(format!("`{id}` was removed")))) };
-        let state = &unit.state;
-        match state.current {
-            Current::Running => {
-                let lived = state.started.map_or(SETTLE, |at| sys::monotonic().saturating_sub(at));
-                if unit.service.ready.is_none() && unit.service.kind == Kind::Service && lived < SETTLE {
-                    let tx = self.tx.clone();
-                    tokio::task::spawn_local(async move {
-                        tokio::time::sleep(SETTLE.saturating_sub(lived)).await;
-                        let _ = tx.send(Input::Jobs);
-                    });
-                    return None;
-                }
-                Some(Ok(()))
-            }
-            Current::Completed | Current::Armed => Some(Ok(())),
-            _ if is_up(unit) => Some(Ok(())),
-            Current::Stopped if state.wanted == Wanted::Down => {
-                Some(Err(Trouble::new(format!("`{id}` was stopped while it was starting"))))
-            }
-            Current::Stopped | Current::Failed | Current::GaveUp | Current::Backoff => {
-                let mut trouble = Trouble::new(format!("`{id}` did not start: it {}", self.why(id)));
-                if state.blame.as_deref().is_some_and(|blame| blame.starts_with("did not become ready")) {
-                    trouble.exit = Exit::TimedOut.code();
-                }
-                if state.current == Current::Backoff {
-                    trouble.hints.push(format!("it is tried again; `daemonctl stop {id}` ends that"));
-                }
-                Some(Err(trouble))
-            }
-            Current::Held => self.held_up_by(id).map(|other| {
-                Err(Trouble::new(format!(
-                    "`{id}` did not start: it is held up by `{other}`, which {}",
-                    self.plight(&other)
-                )))
-            }),
-            _ => None,
-        }
-    }
-
-    /// Why a unit is not up, in words that follow "it".
-    fn why(&self, id: &Id) -> String {
-        let plight = self.plight(id);
-        plight.strip_prefix("it ").map(str::to_owned).unwrap_or(plight)
-    }
-
-    fn stopped(&self, id: &Id, job: &Job) -> Option<Result<Effect, Trouble>> {
-        let Some(unit) = self.units.get(id) else { return Some(Ok(Effect::Stopped)) };
-        let state = &unit.state;
-        if state.current.at_rest() {
-            return Some(Ok(Effect::Stopped));
-        }
-        let told = !job.to_stop.contains(id);
-        (told && state.wanted == Wanted::Up && state.current == Current::Running).then(|| {
-            let _ = self.keep_intent(id, Wanted::Up);
-            Err(Trouble::new(format!(
-                "`{id}` was not stopped: its pre_stop hook called it off, or it was started again"
-            )))
-        })
-    }
-
-    fn still_reloading(&self, id: &Id) -> Option<Result<Effect, Trouble>> {
-        let running = self.units.get(id).is_some_and(|unit| unit.state.current == Current::Running);
-        (!running).then(|| Err(Trouble::new(format!("`{id}` did not survive its reload"))))
-    }
-
-    fn tell_waiting(&self, job: &mut Job, id: &Id) {
-        let Some(unit) = self.units.get(id) else { return };
-        let what = unit.waiting.clone().unwrap_or_else(|| {
-            let last = unit.stop.last().filter(|_| unit.state.current.is_ending());
-            match last {
-                Some(sent) => format!("{} (sent {} to {:?})", unit.state.word().name(), sent.what, sent.to),
-                None => unit.state.word().name().to_owned(),
-            }
-        });
-        let Some(told) = job.pending.get_mut(id) else { return };
-        let mark = if told.starts_with(RESTARTED) { RESTARTED } else { "" };
-        let line = format!("{mark}{what}");
-        if *told != line {
-            *told = line;
-            let _ = job.answer.try_send(Answer::Waiting { unit: id.to_string(), what });
-        }
-    }
 }
 
 /// Whether a start has nothing more to bring about. Of a task its schedule is what is up, not its run.
-fn is_up(unit: &Unit) -> bool {
+pub(super) fn is_up(unit: &Unit) -> bool {
     match unit.state.current {
         Current::Running | Current::Completed | Current::Armed => true,
         current => unit.service.kind == Kind::Task && current.has_main() && !current.is_ending(),
     }
 }
-
-/// In front of what was told of a unit, once it was stopped for a restart.
-const RESTARTED: &str = "\u{1}";
 
 fn tell(
     answer: &mpsc::Sender<Answer>,

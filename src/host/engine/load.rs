@@ -1,6 +1,7 @@
 //! Specs, intents, and the takeover of what an earlier supervisor left running.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
@@ -10,12 +11,12 @@ use sha2::{Digest, Sha256};
 use super::unit::Unit;
 use super::{Engine, Id, Input};
 use crate::error::{Error, IoContext, Result};
-use crate::host::intent;
+use crate::host::intent::{self, Intents};
 use crate::host::machine::{Current, Event, State, Wanted};
 use crate::host::state::{self, Record};
 use crate::host::sys;
 use crate::service::{Service, Start};
-use crate::system::files;
+use crate::system::files::{self, Found};
 
 /// How long after the supervisor's start a service with `start = "delayed"` is started.
 const DELAY: Duration = Duration::from_secs(30);
@@ -44,11 +45,19 @@ impl Engine {
         let before =
             if self.options.persist && sys::SERVICES_OUTLIVE_HOST { state::read(&path).ok().flatten() } else { None };
         let mut records = before.filter(|file| file.boot == self.boot).map(|file| file.units).unwrap_or_default();
+        let mut intents =
+            if self.options.serve { intent::kept(&self.options.layout, &self.boot) } else { Intents::new() };
+        let enabled = if self.options.serve { self.enabled() } else { BTreeMap::new() };
         for service in specs {
             let id = service.id();
-            let record = records.remove(&id);
-            let wanted = self.intent(&id);
+            let (record, kept) = (records.remove(&id), intents.remove(&id));
+            // What somebody wanted last in this boot; else what is enabled is wanted up.
+            let up = !self.options.serve || enabled.contains_key(&id);
+            let wanted = kept.unwrap_or(if up { Wanted::Up } else { Wanted::Down });
             self.add(service, wanted, record);
+            if let Some(unit) = self.units.get_mut(id.as_str()) {
+                unit.intent = kept;
+            }
         }
         self.after_load();
         self.finish_left();
@@ -57,7 +66,8 @@ impl Engine {
         }
         let ids: BTreeSet<Id> = self.units.keys().cloned().collect();
         for id in self.in_order(&ids) {
-            self.resume(&id);
+            let enabled = enabled.get(&*id).copied();
+            self.resume(&id, enabled);
         }
     }
 
@@ -151,6 +161,7 @@ impl Engine {
         self.unwatch_files(id);
         self.forget_runs(id);
         self.forget_meter(id);
+        self.touch(id);
         // Its hooks go with it: what happened last is told before.
         self.tell_events();
         if let Some(mut unit) = self.units.remove(id) {
@@ -167,9 +178,7 @@ impl Engine {
                 socket.remove();
             }
         }
-        if self.options.serve {
-            let _ = intent::forget(&self.options.layout, id);
-        }
+        self.intents_unkept = true;
         if self.options.end_when_empty && self.units.is_empty() {
             self.empty_since = Some(std::time::Instant::now());
         }
@@ -215,15 +224,16 @@ impl Engine {
         }
     }
 
-    fn resume(&mut self, id: &Id) {
+    /// `enabled`: how it starts with the supervisor, if it does.
+    fn resume(&mut self, id: &Id, enabled: Option<Start>) {
         let Some(unit) = self.units.get(id) else { return };
         let current = unit.state.current;
-        let wanted = self.intent(id);
+        let up = !self.options.serve || enabled.is_some();
+        let wanted = unit.intent.unwrap_or(if up { Wanted::Up } else { Wanted::Down });
         let fresh = unit.main.is_none() && current == Current::Stopped && unit.state.last.is_none();
         if fresh {
             if wanted == Wanted::Up {
-                let wants_it_now = intent::kept(&self.options.layout, id, &self.boot).is_some();
-                if !wants_it_now && self.enabled(id) == Some(Start::Delayed) {
+                if unit.intent.is_none() && enabled == Some(Start::Delayed) {
                     let (id, tx) = (Rc::clone(id), self.tx.clone());
                     tokio::task::spawn_local(async move {
                         tokio::time::sleep(DELAY).await;
@@ -265,29 +275,37 @@ impl Engine {
         }
     }
 
-    /// What somebody wanted last in this boot; else what is enabled is wanted up.
-    fn intent(&self, id: &str) -> Wanted {
-        if !self.options.serve {
-            return Wanted::Up;
-        }
-        let kept = intent::kept(&self.options.layout, id, &self.boot);
-        let enabled = || if self.enabled(id).is_some() { Wanted::Up } else { Wanted::Down };
-        kept.unwrap_or_else(enabled)
-    }
-
-    /// How a unit starts with the supervisor, if it does: the marker says so.
-    fn enabled(&self, id: &str) -> Option<Start> {
+    /// What starts with the supervisor, and how: the markers say so.
+    fn enabled(&self) -> BTreeMap<String, Start> {
         let layout = &self.options.layout;
-        let marker = layout.on_disk(&layout.state.join("enabled").join(id));
-        let text = std::fs::read_to_string(marker).ok()?;
-        Some(if text.trim() == "delayed" { Start::Delayed } else { Start::Boot })
+        let markers = files::look_in(&layout.on_disk(&layout.state.join("enabled"))).unwrap_or_default();
+        let of = |(name, found): (OsString, Found)| {
+            let Found::File { content, .. } = found else { return None };
+            let start = if content.trim_ascii() == b"delayed" { Start::Delayed } else { Start::Boot };
+            Some((name.into_string().ok()?, start))
+        };
+        markers.into_iter().filter_map(of).collect()
     }
 
     /// Keeps what somebody wants, before it is done.
-    pub(super) fn keep_intent(&self, id: &Id, wanted: Wanted) -> Result<()> {
-        if !self.options.serve {
-            return Ok(());
+    pub(super) fn keep_intents(&mut self, ids: &[Id], wanted: Wanted) -> Result<()> {
+        for id in ids {
+            if let Some(unit) = self.units.get_mut(id)
+                && unit.intent.replace(wanted) != Some(wanted)
+            {
+                self.intents_unkept = true;
+            }
         }
-        intent::keep(&self.options.layout, id, wanted, &self.boot)
+        self.write_intents()
+    }
+
+    /// Writes what has changed of them since they were last written.
+    pub(super) fn write_intents(&mut self) -> Result<()> {
+        if self.options.serve && self.intents_unkept {
+            let units = self.units.iter().filter_map(|(id, unit)| Some((id.to_string(), unit.intent?))).collect();
+            intent::keep(&self.options.layout, units, &self.boot)?;
+        }
+        self.intents_unkept = false;
+        Ok(())
     }
 }

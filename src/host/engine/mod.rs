@@ -6,12 +6,13 @@
 //!
 //! `run` is the loop, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
 //! `spawn` with `setting` (who a process is run as) and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
-//! `capture` the output; `jobs` the requests that wait for units, `depend` the order, `load` the specs, intents and the
-//! takeover, `events` what is told of units and `hooks` to whom, `command`, `http`, `probe`, `watch` and `notify` the
-//! senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
+//! `capture` the output; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
+//! intents and the takeover, `events` what is told of units and `hooks` to whom, `command`, `http`, `probe`, `watch` and
+//! `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
 //! the control socket.
 
 mod act;
+mod advance;
 mod again;
 mod capture;
 mod command;
@@ -41,6 +42,7 @@ mod unit;
 mod watch;
 mod work;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -60,6 +62,9 @@ use crate::service::Service;
 
 /// A supervisor that was started on demand ends so long after its last unit was removed.
 const EMPTY: Duration = Duration::from_secs(1);
+
+/// Accounts by user and group.
+type Accounts = HashMap<(Option<String>, Option<String>), sys::Account>;
 
 /// A unit's name.
 type Id = Rc<str>;
@@ -174,6 +179,8 @@ pub struct Engine {
     deadlines: BTreeSet<(Moment, Id)>,
     queue: VecDeque<(Id, Event)>,
     commands: Commands,
+    /// Those that were asked for, as this turn of the loop has seen them.
+    accounts: RefCell<Accounts>,
     watches: files::Watches,
     /// When which task is due.
     runs_due: BTreeSet<(Moment, Id)>,
@@ -182,6 +189,10 @@ pub struct Engine {
     /// When which unit is looked at for its thresholds.
     samples: BTreeSet<(Moment, Id)>,
     jobs: Vec<Job>,
+    /// Units of which the jobs are to hear.
+    touched: BTreeSet<Id>,
+    /// When those have lived for long enough that jobs wait for to be up.
+    settling: BTreeSet<(Moment, Id)>,
     tx: mpsc::UnboundedSender<Input>,
     rx: mpsc::UnboundedReceiver<Input>,
     pumps: Rc<pump::Pumps>,
@@ -189,6 +200,8 @@ pub struct Engine {
     mark: String,
     boot: String,
     dirty: bool,
+    /// What is wanted of some unit is not on disk.
+    intents_unkept: bool,
     flushed: Instant,
     flush_cost: Duration,
     ending: Option<Ending>,
@@ -247,16 +260,20 @@ impl Engine {
             deadlines: BTreeSet::new(),
             queue: VecDeque::new(),
             commands: Commands::default(),
+            accounts: RefCell::default(),
             watches: files::Watches::default(),
             runs_due: BTreeSet::new(),
             clock: None,
             samples: BTreeSet::new(),
             jobs: Vec::new(),
+            touched: BTreeSet::new(),
+            settling: BTreeSet::new(),
             tx,
             rx,
             pumps: Rc::new(pump::Pumps::new(capture::Hands::new(buffer))),
             boot,
             dirty: true,
+            intents_unkept: false,
             flushed: Instant::now(),
             flush_cost: Duration::ZERO,
             ending: None,

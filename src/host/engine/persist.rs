@@ -10,6 +10,10 @@ use crate::host::sys;
 impl Engine {
     pub(super) fn flush(&mut self) -> Result<()> {
         self.dirty = false;
+        if self.intents_unkept {
+            // Of a unit that is no more, or that could not be written before.
+            let _ = self.write_intents();
+        }
         if !self.options.persist {
             return Ok(());
         }

@@ -21,6 +21,8 @@ impl Engine {
         let folder = self.options.runtime.join("pipes");
         let (files, echo, host) = (self.options.files, self.options.echo, self.hostname.clone());
         let default = self.options.layout.logs_of(id).join("current.log");
+        let Some(unit) = self.units.get(id) else { return Ok(()) };
+        let owner = self.account_of(&unit.service)?.owner();
         let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
         make_own_folders(&unit.service, &self.options.layout)?;
         if !unit.pipes.is_empty() && !unit.stale {
@@ -31,8 +33,6 @@ impl Engine {
         }
         unit.stale = false;
         let service = &unit.service;
-        let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
-        let owner = account.owner();
         let format = service.logs.format;
         let file = if files && service.logs.file.is_none() && echo == Echo::None {
             Some(LogFile::Default)

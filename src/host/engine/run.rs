@@ -41,10 +41,12 @@ impl Engine {
                 let _ = self.flush();
                 continue;
             }
+            self.accounts.get_mut().clear();
             let now = sys::monotonic();
             let timers =
                 [self.deadlines.first(), self.watches.due.first(), self.runs_due.first(), self.samples.first()];
-            let due = timers.into_iter().flatten().map(|(at, _)| at.saturating_sub(now)).min();
+            let due = timers.into_iter().flatten().map(|(at, _)| *at).chain(self.jobs_due()).min();
+            let due = due.map(|at| at.saturating_sub(now));
             let flush = flush_at.map(|at| at.saturating_duration_since(Instant::now()));
             let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
             let farewell = self.farewell.map(|since| hooks::FAREWELL.saturating_sub(since.elapsed()));
@@ -88,6 +90,7 @@ impl Engine {
         self.look_at_files(now);
         self.run_tasks(now);
         self.sample(now);
+        self.advance_due_jobs(now);
     }
 
     pub(super) fn take(&mut self, input: Input) {
@@ -96,6 +99,7 @@ impl Engine {
             Input::Seen(id, run, seen) => {
                 if self.units.get(&id).is_some_and(|unit| *unit.invocation == *run) {
                     self.seen(&id, seen);
+                    self.touch(&id);
                 }
             }
             Input::Request(ask, answer) => self.ask(ask, answer),
@@ -161,6 +165,7 @@ impl Engine {
                 self.changed(&id, before.0);
                 self.follow_meter(&id, before.0, restarts);
             }
+            self.touch(&id);
             if self.queue.is_empty() {
                 self.advance_jobs();
             }

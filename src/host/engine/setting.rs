@@ -12,6 +12,17 @@ use crate::layout::Scope;
 use crate::service::{Secret, Service};
 
 impl Engine {
+    /// The account that a service asks for; looked up once in each turn of the loop, whoever asks.
+    pub(super) fn account_of(&self, service: &Service) -> Result<sys::Account> {
+        let asked = (service.user.clone(), service.group.clone());
+        if let Some(known) = self.accounts.borrow().get(&asked) {
+            return Ok(known.clone());
+        }
+        let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
+        self.accounts.borrow_mut().insert(asked, account.clone());
+        Ok(account)
+    }
+
     /// What a unit's commands are run with, if that can be had.
     pub(super) fn setting(&self, id: &Id) -> Option<Setting> {
         self.try_setting(id).ok()
@@ -20,7 +31,7 @@ impl Engine {
     pub(super) fn try_setting(&self, id: &Id) -> Result<Setting> {
         let Some(unit) = self.units.get(id) else { return Err(Error::failed("the unit is gone")) };
         let service = &unit.service;
-        let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
+        let account = self.account_of(service)?;
         let env = environment(service, &account, self.options.pass_on)?;
         Ok(setting_of(id, unit, account, env, self.sandbox(service)?))
     }
@@ -34,7 +45,7 @@ impl Engine {
     /// What an event hook is run with. Who is to be told that an `env_file` is gone must not need that file.
     pub(super) fn hook_setting(&self, id: &Id) -> Option<Setting> {
         let unit = self.units.get(id)?;
-        let account = sys::account_of(unit.service.user.as_deref(), unit.service.group.as_deref()).ok()?;
+        let account = self.account_of(&unit.service).ok()?;
         let env = environment(&unit.service, &account, self.options.pass_on)
             .unwrap_or_else(|_| env::base(&account.name, &account.home, &account.shell, crate::system::env));
         Some(setting_of(id, unit, account, env, self.sandbox(&unit.service).ok()?))

@@ -37,7 +37,8 @@ impl Engine {
             Some(pipe) => pipe.child_end().open().map(Output::File),
             None => Ok(Output::Null),
         };
-        let (stdout, stderr) = (open(unit.pipes.first())?, open(unit.pipes.get(1).or(unit.pipes.first()))?);
+        let stdout = open(unit.pipes.first())?;
+        let stderr = if unit.pipes.len() > 1 { open(unit.pipes.get(1))? } else { Output::Stdout };
         let launch = Launch {
             argv: &service.exec,
             env: setting.env,
@@ -71,13 +72,13 @@ impl Engine {
         let teller = self.teller(id);
         let path = sys::notify_path(&self.options.runtime, id);
         let pass_on = self.passed_on.as_ref().is_some_and(super::notify::Above::hears_services);
-        let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
+        let Some(unit) = self.units.get(id) else { return Ok(()) };
         let service = &unit.service;
         let ready = service.ready.as_ref().is_some_and(|ready| ready.when == ReadyWhen::Notify);
         let beats = service.health.as_ref().is_some_and(|health| health.check == HealthCheck::Heartbeat);
         if ready || beats || pass_on {
-            let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
-            let owner = account.owner();
+            let owner = self.account_of(service)?.owner();
+            let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
             unit.notify = None;
             let socket = Socket::open(path, owner, teller).doing("open the socket for sd_notify")?;
             unit.notify = Some(socket);

@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use super::files::Watched;
 use super::notify::Socket;
 use super::pump::Pipe;
-use crate::host::machine::{Current, Moment, Policy, State};
+use crate::host::machine::{Current, Moment, Policy, State, Wanted};
 use crate::host::schedule::Runs;
 use crate::host::state::{LogRecord, Record};
 use crate::host::sys::{Group, Identity};
@@ -21,6 +21,8 @@ pub(super) struct Unit {
     pub(super) service: Service,
     pub(super) policy: Policy,
     pub(super) state: State,
+    /// What somebody wanted of it last, in this boot.
+    pub(super) intent: Option<Wanted>,
     pub(super) main: Option<Identity>,
     /// The mark of its present or last run.
     pub(super) invocation: Rc<str>,
@@ -67,6 +69,7 @@ impl Unit {
             policy: Policy::of(&service),
             service,
             state,
+            intent: None,
             main: None,
             invocation: "".into(),
             far: false,

@@ -1,7 +1,6 @@
 //! Becoming another program in place: the process, its children, its lock and its socket stay.
 
 use std::ffi::{CString, OsString};
-use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -32,16 +31,21 @@ pub fn handed_over() -> Option<Handover> {
     if u32::try_from(pid).ok() != Some(std::process::id()) || lock < 3 || socket < 3 || lock == socket {
         return None;
     }
-    for fd in [lock, socket] {
-        // SAFETY: a flag of a number that may not be open; then the answer is EBADF.
-        if unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
-            return None;
-        }
+    Some(Handover { lock: Lock::held(take(lock)?.into())?, socket: take(socket)? })
+}
+
+/// What is open by this number, by a low one from now on: a child that we are making holds the lock as long as it is
+/// not yet its program, and gets low numbers only (see `vfork`).
+fn take(number: i32) -> Option<OwnedFd> {
+    // SAFETY: a copy of a number that may not be open; then the answer is EBADF.
+    let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) };
+    if copy == -1 {
+        return None;
     }
-    // SAFETY: both are open, and were left to this process, whose id the variable has, by `exec`: nobody else here
-    // knows their numbers.
-    let (lock, socket) = unsafe { (File::from_raw_fd(lock), OwnedFd::from_raw_fd(socket)) };
-    Some(Handover { lock: Lock::held(lock)?, socket })
+    // SAFETY: both are open, and `number` was left to this process, whose id the variable has, by `exec`: nobody else
+    // here knows it.
+    let (copy, _closed) = unsafe { (OwnedFd::from_raw_fd(copy), OwnedFd::from_raw_fd(number)) };
+    Some(copy)
 }
 
 /// Becomes `program` with our arguments. Returns only if that fails.
@@ -69,7 +73,9 @@ fn become_it(program: &Path, lock: &Lock, socket: &OwnedFd) -> std::io::Result<(
     variables.push(text(handed.into())?);
     // Until the program catches signals, they would end it; they wait instead.
     block(SigmaskHow::SIG_BLOCK);
+    super::files_limit::restore();
     let failed = nix::unistd::execve(&path, &args, &variables);
+    super::files_limit::raise();
     unblock_signals();
     failed.map(drop).map_err(std::io::Error::from)
 }

@@ -1,12 +1,14 @@
 //! Unix.
 
 mod account;
+mod becomes;
 mod cgroup;
 mod clock;
 mod control;
 mod datagram;
 mod disk;
 mod fifo;
+mod files_limit;
 mod handover;
 mod inotify;
 mod lock;
@@ -23,6 +25,8 @@ mod spawn;
 mod tick;
 mod tree;
 mod usage;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod vfork;
 mod watched;
 
 pub use account::{Account, account_of, own_account};

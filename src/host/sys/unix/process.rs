@@ -167,8 +167,9 @@ pub fn become_subreaper() -> bool {
     false
 }
 
-/// Whatever files this process was born with, no service inherits them.
+/// Whatever files this process was born with, no service inherits them. What it may open is raised, for itself alone.
 pub fn forget_inherited() {
+    super::files_limit::raise();
     for folder in ["/proc/self/fd", "/dev/fd"] {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
         let open: Vec<i32> =

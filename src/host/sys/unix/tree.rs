@@ -4,6 +4,8 @@
 //! itself. A process belongs to it when it descends from the main process, is in its session, or carries the mark: so
 //! a child that called `setsid`, or that was orphaned and is now ours (we are its subreaper), is still found.
 
+use std::time::{Duration, Instant};
+
 /// A process of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member {
@@ -78,13 +80,32 @@ fn has_mark(pid: i32, mark: &str) -> bool {
 }
 
 /// Every process whose mark starts with `prefix`, and its mark.
+///
+/// A process that is just executing its program has no environment for a moment: it is looked at again.
 #[must_use]
 pub fn everyone_marked(prefix: &str) -> Vec<(Member, String)> {
-    members()
-        .into_iter()
-        .filter_map(|member| Some((member, mark_of(member.pid).filter(|mark| mark.starts_with(prefix))?)))
-        .collect()
+    let mut found = Vec::new();
+    let mut left = members();
+    let until = Instant::now() + EXECUTING;
+    while !left.is_empty() && Instant::now() < until {
+        left.retain(|member| match mark_of(member.pid) {
+            Some(mark) => {
+                if mark.starts_with(prefix) {
+                    found.push((*member, mark));
+                }
+                false
+            }
+            None => member.session == member.pid && imp::is_executing(member.pid),
+        });
+        if !left.is_empty() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    found
 }
+
+/// No process is without an environment for longer, unless it was given none.
+const EXECUTING: Duration = Duration::from_millis(100);
 
 #[cfg(target_os = "linux")]
 pub(super) use imp::{children, stat};
@@ -106,7 +127,11 @@ mod imp {
 
     /// `/proc/PID/stat`, proc(5). The name in it may hold anything, so fields count from the last parenthesis.
     pub(in super::super) fn stat(pid: i32) -> Option<Stat> {
-        let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+        use std::io::Read as _;
+        // It fits, and the kernel gives it in one piece.
+        let mut buffer = [0; 1024];
+        let count = std::fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
+        let text = buffer.get(..count)?;
         let end = text.iter().rposition(|byte| *byte == b')')?;
         let fields: Vec<&[u8]> = text.get(end + 2..)?.split(|byte| *byte == b' ').collect();
         let number =
@@ -135,6 +160,20 @@ mod imp {
 
     pub(super) fn environment(pid: i32) -> Option<Vec<u8>> {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
+    }
+
+    /// Whether it may be in the middle of execve(2): young, and without an environment.
+    pub(super) fn is_executing(pid: i32) -> bool {
+        let Some(stat) = alive(pid) else { return false };
+        let age = super::super::clock::monotonic().saturating_sub(since_boot(stat.started));
+        age < YOUNG && environment(pid).is_some_and(|environment| environment.is_empty())
+    }
+
+    const YOUNG: std::time::Duration = std::time::Duration::from_secs(10);
+
+    fn since_boot(ticks: u64) -> std::time::Duration {
+        // The kernel tells it in hundredths of a second on every architecture.
+        std::time::Duration::from_millis(ticks.saturating_mul(10))
     }
 
     /// The children of a process, by the kernel's own list; None: this kernel has none.
@@ -189,6 +228,10 @@ mod imp {
                 session: process.session_id().map_or(0, number),
             })
             .collect()
+    }
+
+    pub(super) fn is_executing(_: i32) -> bool {
+        false
     }
 
     pub(super) fn environment(_: i32) -> Option<Vec<u8>> {

@@ -33,6 +33,8 @@ pub enum Output {
     Null,
     /// To this file or pipe.
     File(File),
+    /// For standard error: where standard output goes.
+    Stdout,
     /// Where ours goes.
     Inherit,
 }
@@ -84,7 +86,10 @@ pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {
         None => inheritable(File::open("NUL")?.as_handle())?,
     };
     let stdout = output(launch.stdout, io::stdout().as_handle())?;
-    let stderr = output(launch.stderr, io::stderr().as_handle())?;
+    let stderr = match launch.stderr {
+        Output::Stdout => inheritable(stdout.as_handle())?,
+        other => output(other, io::stderr().as_handle())?,
+    };
     let handles = [stdin.as_raw_handle(), stdout.as_raw_handle(), stderr.as_raw_handle()];
     let jobs = [job.raw()];
     let mut attributes = Attributes::new(2)?;
@@ -207,7 +212,9 @@ fn output(output: Output, ours: BorrowedHandle<'_>) -> io::Result<OwnedHandle> {
     match output {
         Output::File(file) => inheritable(file.as_handle()),
         Output::Inherit if !ours.as_raw_handle().is_null() => inheritable(ours),
-        Output::Inherit | Output::Null => inheritable(File::options().write(true).open("NUL")?.as_handle()),
+        Output::Inherit | Output::Stdout | Output::Null => {
+            inheritable(File::options().write(true).open("NUL")?.as_handle())
+        }
     }
 }
 
