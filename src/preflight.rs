@@ -251,6 +251,7 @@ mod tests {
             version: None,
             layout: Layout::unix_system(),
             local: true,
+            background: false,
             host_binary: "/bin/daemonctl".into(),
         };
         let text = format!("[service.a]\n{keys}\n");

@@ -88,8 +88,11 @@ impl Session {
 
     /// The target that `kind` is on this machine.
     pub fn target(&self, kind: BackendKind) -> Result<Target> {
-        let version = if self.offline() { None } else { backend(kind)?.version(self.layout.scope) };
-        Ok(Target { version, ..self.unversioned(kind)? })
+        if self.offline() {
+            return self.unversioned(kind);
+        }
+        let (backend, scope) = (backend(kind)?, self.layout.scope);
+        Ok(Target { version: backend.version(scope), background: backend.background(scope), ..self.unversioned(kind)? })
     }
 
     /// The same without asking the manager for its version, which only matters to what is rendered and verified.
@@ -101,6 +104,7 @@ impl Session {
             version: None,
             layout: self.layout.clone(),
             local: !self.offline(),
+            background: false,
             host_binary: system::host_binary::path(&self.layout)?,
         })
     }
@@ -241,11 +245,17 @@ fn choose(options: &Options, scope: Scope) -> Result<Choice> {
                 why: format!("`{}` has systemd in it", root.display()),
             });
         }
+        if system::exists(&root.join("sbin/launchd")) {
+            return Ok(Choice {
+                backend: BackendKind::Launchd,
+                why: format!("`{}` has launchd in it", root.display()),
+            });
+        }
         return Err(Error::new(
             Exit::Usage,
             format!("cannot tell which service manager will run `{}`", root.display()),
         )
-        .hint("say which: `--backend systemd` or `--backend embedded`"));
+        .hint("say which: `--backend systemd`, `--backend launchd` or `--backend embedded`"));
     }
     let mut refusals = Vec::new();
     for backend in backend::ALL {

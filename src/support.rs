@@ -228,6 +228,7 @@ mod tests {
             version: None,
             layout: Layout::unix_system(),
             local: false,
+            background: false,
             host_binary: "/usr/bin/daemonctl".into(),
         }
     }

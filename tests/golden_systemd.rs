@@ -33,6 +33,7 @@ fn target(case: &Path) -> Target {
         host_binary: layout.host_binaries().join("daemonctl-0"),
         layout,
         local: false,
+        background: false,
     }
 }
 

@@ -52,6 +52,7 @@ fn target(text: &[u8]) -> Target {
         version: None,
         layout: Layout::unix_system(),
         local: false,
+        background: false,
         host_binary: "/usr/bin/daemonctl".into(),
     }
 }

@@ -25,6 +25,7 @@ fn reading_costs_little_more_than_toml() {
         version: None,
         layout: Layout::unix_system(),
         local: false,
+        background: false,
         host_binary: "/usr/bin/daemonctl".into(),
     };
     let dirs = ResolveDirs { manifest_dir: "/srv".into() };

@@ -25,6 +25,7 @@ fn target() -> Target {
         version: None,
         layout: Layout::unix_system(),
         local: true,
+        background: false,
         host_binary: PathBuf::from("/bin/true"),
     }
 }

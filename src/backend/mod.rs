@@ -92,6 +92,9 @@ pub struct Target {
     pub layout: Layout,
     /// This machine, as opposed to another one's target given to `render`.
     pub local: bool,
+    /// launchd, user scope: nobody is logged in at the screen, so agents are for background sessions where their manifest
+    /// does not say for which.
+    pub background: bool,
     /// The path of the host's binary as units shall name it.
     pub host_binary: PathBuf,
 }
@@ -113,7 +116,7 @@ impl Target {
         let layout = Layout::elsewhere(os, scope);
         let program = if os == "windows" { "daemonctl.exe" } else { "daemonctl" };
         let host_binary = below(&layout.host_binaries(), program);
-        Self { backend, os, scope, version: None, layout, local: false, host_binary }
+        Self { backend, os, scope, version: None, layout, local: false, background: false, host_binary }
     }
 }
 
@@ -275,6 +278,11 @@ pub trait Backend: Sync {
 
     /// The manager's version on this machine, where that matters.
     fn version(&self, scope: Scope) -> Option<u32>;
+
+    /// Whether a user's services are for background sessions here, since there is no session at a screen.
+    fn background(&self, _scope: Scope) -> bool {
+        false
+    }
 
     /// The main process of a unit as far as the machine shows it without the manager: a guess that `status` looks at
     /// while the manager is asked, and drops where the manager names another. None: no guess.

@@ -44,6 +44,7 @@ pub(crate) fn contradictions(manifest: &Manifest) -> Vec<ManifestError> {
         version: None,
         layout: Layout::unix_system(),
         local: false,
+        background: false,
         host_binary: PathBuf::new(),
     };
     all(manifest, &target, &Foreign, &ResolveDirs { manifest_dir: "/".into() }, true).1

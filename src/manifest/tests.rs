@@ -51,6 +51,7 @@ fn target(backend: BackendKind, os: &'static str, scope: Scope) -> Target {
         version: None,
         layout: Layout::unix_system(),
         local: true,
+        background: false,
         host_binary: "/usr/bin/daemonctl".into(),
     }
 }

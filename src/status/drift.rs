@@ -127,6 +127,7 @@ mod tests {
             version: None,
             layout,
             local: false,
+            background: false,
             host_binary: PathBuf::new(),
         };
         let parsed = crate::manifest::parse(text, &manifest).unwrap();

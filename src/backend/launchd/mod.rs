@@ -70,6 +70,10 @@ impl Backend for Launchd {
         None
     }
 
+    fn background(&self, scope: Scope) -> bool {
+        live::background(scope)
+    }
+
     fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
         live::connect(target)
     }

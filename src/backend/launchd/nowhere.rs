@@ -2,10 +2,16 @@
 
 use crate::backend::{Detection, Manager, Target};
 use crate::error::{Error, Result};
+use crate::layout::Scope;
 
 /// Never.
 pub(super) fn detect() -> Detection {
     Detection { found: false, why: "launchd runs on macOS only".to_owned() }
+}
+
+/// No sessions at all.
+pub(super) const fn background(_: Scope) -> bool {
+    false
 }
 
 /// An error.

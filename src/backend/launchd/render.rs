@@ -29,6 +29,7 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
             Hosting::Native => native(&unit, target),
             Hosting::Hosted => of_host(&unit, target),
         };
+        let list = for_sessions(list, target);
         let body = Body::File { content: xml(list)?, mode: 0o644, definition: true };
         made.push(Artifact { path: names::file(&unit, &target.layout), body, unit: Some(unit.id()) });
         if hosting == Hosting::Hosted {
@@ -36,6 +37,16 @@ pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) ->
         }
     }
     Ok(made)
+}
+
+/// Without a word launchd loads an agent at a login at the screen only. Who has none gets one for the sessions there are;
+/// for both it would be loaded twice by a later login at the screen.
+fn for_sessions(mut list: Dictionary, target: &Target) -> Dictionary {
+    const KEY: &str = "LimitLoadToSessionType";
+    if target.background && target.scope == Scope::User && !list.contains_key(KEY) {
+        list.insert(KEY.to_owned(), Value::String("Background".to_owned()));
+    }
+    list
 }
 
 /// A property list as XML, tabs for indentation as Apple's tools have it.

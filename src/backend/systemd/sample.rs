@@ -15,6 +15,7 @@ pub(super) fn target() -> Target {
         version: Some(252),
         layout: Layout::unix_system(),
         local: true,
+        background: false,
         host_binary: PathBuf::from("/var/lib/daemonctl/bin/daemonctl-0"),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::backend::{Detection, Manager, Target};
 use crate::error::Result;
+use crate::layout::Scope;
 
 mod cause;
 mod ctl;
@@ -22,6 +23,16 @@ pub(super) fn detect() -> Detection {
         return Detection { found: true, why: "launchd runs every Mac".to_owned() };
     }
     Detection { found: false, why: "launchd runs on macOS only".to_owned() }
+}
+
+/// Whether the user has a domain and no session at the screen: somebody who is logged in over ssh only.
+pub(super) fn background(scope: Scope) -> bool {
+    if scope == Scope::System {
+        return false;
+    }
+    let probed =
+        ctl::Launchctl::find().and_then(|ctl| domain::Domains::probe(&ctl, scope, crate::system::machine::euid()));
+    probed.is_ok_and(|domains| matches!(domains.there.as_slice(), [domain::Domain::User(_)]))
 }
 
 /// The way to it.
