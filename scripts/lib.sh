@@ -33,6 +33,19 @@ no_systemd_box() {
     fi
 }
 
+# Where Wine is, made by the first that needs it.
+wine_root=$cache/wine/trixie
+no_wine_box() {
+    local why
+    why=$(no_box)
+    if [[ -n $why ]]; then say "$why"
+    elif ! command -v systemd-nspawn >/dev/null; then say "systemd-nspawn is missing: run scripts/setup"
+    elif [[ ! -e $wine_root ]] && ! command -v mmdebstrap >/dev/null; then say "mmdebstrap is missing: run scripts/setup"
+    elif [[ ! -x /usr/bin/rustc || ! -d /usr/lib/rustlib/src/rust/library ]]; then say "Debian's rustc-web and rust-web-src are missing: run scripts/setup"
+    elif ! command -v x86_64-w64-mingw32-gcc >/dev/null; then say "gcc-mingw-w64-x86-64 is missing: run scripts/setup"
+    fi
+}
+
 # Builds what the live tests run, and sets bin and child to it. DAEMONCTL_BIN and DAEMONCTL_TESTCHILD bring others.
 build_programs() {
     local built

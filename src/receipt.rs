@@ -115,9 +115,9 @@ impl Fingerprint {
     pub fn matches(&self, found: &Found) -> bool {
         match (self, found) {
             (Self::File { sha256: sum, mode }, Found::File { content, mode: on_disk, .. }) => {
-                on_disk == mode && sha256(content) == *sum
+                same_mode(*on_disk, *mode) && sha256(content) == *sum
             }
-            (Self::Secrets { mode }, Found::File { mode: on_disk, .. }) => on_disk == mode,
+            (Self::Secrets { mode }, Found::File { mode: on_disk, .. }) => same_mode(*on_disk, *mode),
             (Self::Link { target }, Found::Link { target: on_disk }) => target == on_disk,
             _ => false,
         }
@@ -125,7 +125,7 @@ impl Fingerprint {
 }
 
 /// The content of something that was there before.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kept {
     /// A file.
@@ -147,6 +147,25 @@ pub enum Kept {
     },
     /// What the service control manager kept of a service.
     Scm(Box<ScmConfig>),
+}
+
+/// Whether permission bits are the same; they mean nothing on Windows, and none are found there.
+fn same_mode(one: u32, other: u32) -> bool {
+    cfg!(windows) || one == other
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::File { content, mode, uid, gid },
+                Self::File { content: other_content, mode: other_mode, uid: other_uid, gid: other_gid },
+            ) => content == other_content && same_mode(*mode, *other_mode) && (uid, gid) == (other_uid, other_gid),
+            (Self::Link { target }, Self::Link { target: other }) => target == other,
+            (Self::Scm(config), Self::Scm(other)) => config == other,
+            _ => false,
+        }
+    }
 }
 
 impl Kept {

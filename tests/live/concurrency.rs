@@ -3,9 +3,7 @@
 
 use std::process::Stdio;
 
-use nix::sys::signal::Signal;
-
-use crate::support::{Test, code_of, eventually, signal};
+use crate::support::{Test, code_of};
 
 #[test]
 fn two_installs_at_once() {
@@ -23,8 +21,12 @@ fn two_installs_at_once() {
     t.install().ok().says("unchanged");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_polite_kill_while_a_service_comes_up() {
+    use crate::support::{eventually, signal};
+    use nix::sys::signal::Signal;
+
     let Some(t) = Test::live("ctrl_c") else { return };
     let before = t.machine();
     t.manifest(

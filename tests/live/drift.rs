@@ -13,6 +13,9 @@ fn artifact(t: &Test) -> PathBuf {
         let files = std::fs::read_dir(t.definitions()).unwrap().map(|entry| entry.unwrap().path());
         return files.into_iter().find(|path| path.to_string_lossy().contains(&name)).unwrap();
     }
+    if cfg!(windows) {
+        return t.state().join("specs").join(format!("{name}.json"));
+    }
     match (t.systemd(), t.system_scope()) {
         (true, true) => format!("/etc/systemd/system/{name}.service").into(),
         (true, false) => home.join(format!(".config/systemd/user/{name}.service")),
@@ -36,7 +39,7 @@ fn told_and_mended() {
     std::fs::write(&file, format!("{whole}\n")).unwrap();
     let status = t.status("{p}a");
     assert_eq!(status["drift"], "artifact", "{status:#}");
-    assert!(status["drift_files"].to_string().contains(file.to_str().unwrap()), "{status:#}");
+    assert!(status["drift_files"].to_string().contains(file.file_name().unwrap().to_str().unwrap()), "{status:#}");
     t.run(&["plan", "manifest.toml", "--exit-code"]).exits(10);
     t.install().ok();
     assert_eq!(t.status("{p}a")["drift"], "none");

@@ -76,6 +76,7 @@ fn argv_and_environment() {
     t.install().ok().says("unchanged");
 }
 
+#[cfg(unix)]
 #[test]
 fn a_path_with_spaces_and_worse() {
     let Some(t) = Test::live("paths") else { return };

@@ -19,6 +19,8 @@ use serde_json::Value;
 
 #[cfg(target_os = "linux")]
 pub mod launchd;
+#[cfg(windows)]
+pub mod windows;
 
 /// How long a state is waited for; far more than it takes, so that a busy machine fails no test.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,6 +42,10 @@ pub enum Where {
     LaunchdGui,
     /// The same, as a user who is not.
     LaunchdUser,
+    /// Windows, as an administrator: services of the service control manager.
+    Windows,
+    /// Windows, in user scope, embedded.
+    WindowsUser,
     /// No machine of the test's own: a home of its own, user scope, embedded.
     Home,
 }
@@ -78,6 +84,8 @@ impl Test {
             Ok("systemd") => Where::Systemd,
             Ok("systemd-user") => Where::SystemdUser,
             Ok("embedded") => Where::Embedded,
+            Ok("windows") => Where::Windows,
+            Ok("windows-user") => Where::WindowsUser,
             Ok("launchd") => Where::Launchd,
             Ok("launchd-system") => Where::LaunchdSystem,
             Ok("launchd-gui") => Where::LaunchdGui,
@@ -101,7 +109,8 @@ impl Test {
         // A service may run as another user, who must reach what its manifest names.
         #[cfg(unix)]
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let dir = folder.path().canonicalize().unwrap();
+        // On Windows the canonical path is of a kind that many programs can't read.
+        let dir = if cfg!(windows) { folder.path().to_owned() } else { folder.path().canonicalize().unwrap() };
         std::fs::create_dir(dir.join("run")).unwrap();
         if place.own_home() {
             std::fs::create_dir(dir.join("home")).unwrap();
@@ -177,18 +186,16 @@ impl Test {
     /// Whether the services are the machine's.
     pub fn system_scope(&self) -> bool {
         match self.place {
-            Where::Systemd => true,
+            Where::Systemd | Where::Windows => true,
             Where::LaunchdSystem => true,
-            Where::SystemdUser | Where::Home | Where::LaunchdGui | Where::LaunchdUser => false,
+            Where::SystemdUser | Where::WindowsUser | Where::Home | Where::LaunchdGui | Where::LaunchdUser => false,
             Where::Embedded | Where::Launchd => is_root(),
         }
     }
 
     /// `{p}`, `{child}` and `{dir}` filled in.
     pub fn fill(&self, text: &str) -> String {
-        text.replace("{p}", &self.prefix)
-            .replace("{child}", &child().to_string_lossy())
-            .replace("{dir}", &self.dir.to_string_lossy())
+        text.replace("{p}", &self.prefix).replace("{child}", &slashed(&child())).replace("{dir}", &slashed(&self.dir))
     }
 
     /// A path in the test's folder.
@@ -233,6 +240,9 @@ impl Test {
             if self.place == Where::Home && !args.contains(&"--backend") && !args.contains(&"--root") {
                 command.args(["--user", "--backend", "embedded"]);
             }
+        }
+        if self.place == Where::WindowsUser && !args.contains(&"--backend") && !args.contains(&"--root") {
+            command.args(["--user", "--backend", "embedded"]);
         }
         if self.place.modelled() && !args.contains(&"--backend") && !args.contains(&"--root") {
             // What runs the machine that the tests run on is not launchd.
@@ -290,12 +300,23 @@ impl Test {
         for folder in self.folders() {
             collect(&folder, &mut found);
         }
+        #[cfg(windows)]
+        if self.place == Where::Windows {
+            found.extend(windows::services());
+        }
         found.sort();
         found
     }
 
     /// daemonctl's state folder.
     pub fn state(&self) -> PathBuf {
+        if cfg!(windows) {
+            let folder = |name: &str| PathBuf::from(std::env::var_os(name).unwrap_or_default());
+            return match self.place {
+                Where::Windows => folder("ProgramData").join("daemonctl"),
+                _ => folder("LOCALAPPDATA").join(r"daemonctl\data"),
+            };
+        }
         let state =
             |mac: &str, linux: &str| if self.place == Where::Launchd { mac.to_owned() } else { linux.to_owned() };
         if self.system_scope() {
@@ -308,6 +329,9 @@ impl Test {
     pub fn runtime(&self) -> PathBuf {
         if self.place.own_home() {
             return self.dir.join("run/daemonctl");
+        }
+        if cfg!(windows) {
+            return self.state().join("run");
         }
         if self.place == Where::Launchd {
             let system = PathBuf::from("/var/run/daemonctl");
@@ -322,6 +346,7 @@ impl Test {
     fn folders(&self) -> Vec<PathBuf> {
         match (self.place, self.system_scope()) {
             _ if self.launchd() => vec![self.definitions()],
+            (Where::Windows | Where::WindowsUser, _) => vec![self.state().join("specs")],
             (Where::Home, _) => vec![self.dir.join("home/.config")],
             (_, true) => vec!["/etc/systemd".into()],
             (_, false) => vec![self.home_dir().join(".config/systemd")],
@@ -451,6 +476,32 @@ pub fn is_root() -> bool {
     return nix::unistd::geteuid().is_root();
     #[cfg(not(unix))]
     return false;
+}
+
+/// A path in a manifest: Windows takes slashes too, and a TOML string takes no single backslashes.
+fn slashed(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    if cfg!(windows) { path.replace('\\', "/") } else { path.into_owned() }
+}
+
+/// Ends a process as roughly as can be.
+pub fn kill(pid: i32) {
+    #[cfg(unix)]
+    signal(pid, nix::sys::signal::Signal::SIGKILL);
+    #[cfg(windows)]
+    windows::kill(pid);
+}
+
+/// Whether a process is there.
+#[cfg(windows)]
+pub fn lives(pid: i32) -> bool {
+    daemonctl::host::sys::identify(pid).is_some()
+}
+
+/// A process's environment: nothing tells it here.
+#[cfg(windows)]
+pub fn environment(_: impl std::fmt::Display) -> String {
+    String::new()
 }
 
 /// Sends a signal.
