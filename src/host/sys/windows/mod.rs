@@ -12,6 +12,7 @@ mod lock;
 mod notify;
 mod pipe;
 mod process;
+mod sandbox;
 pub mod scm;
 mod shared;
 mod signals;
@@ -38,6 +39,7 @@ pub use process::{
     HAS_PROCESS_GROUPS, Identity, KILL, Member, be_humble, become_subreaper, everyone_marked, identify, in_group_of,
     kill_all, kill_command, lives, mark_of, reap, send_signal, signal_name, tree_of, until_gone,
 };
+pub use sandbox::{Sandbox, sandbox_possible};
 pub use scm::Above;
 pub use shared::Shared;
 pub use signals::{Signals, Told};

@@ -1,6 +1,4 @@
-//! Sandboxes are built of Linux's own means; elsewhere the backend refuses the keys, and so does this.
-
-use std::io;
+//! Sandboxes are built of Linux's own means; the backends refuse the keys, and so does this.
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -8,7 +6,7 @@ use crate::service::{Profile, Security};
 
 /// There is none.
 #[derive(Debug, Clone)]
-pub struct Sandbox(std::convert::Infallible);
+pub enum Sandbox {}
 
 impl Sandbox {
     /// None where nothing is asked for.
@@ -17,14 +15,6 @@ impl Sandbox {
             return Ok(None);
         }
         Err(Error::new(Exit::Manifest, "`security` cannot be met here: the supervisor builds sandboxes on Linux only"))
-    }
-
-    pub(super) fn apply_first(&self, _dir: &std::ffi::CStr) -> io::Result<()> {
-        match self.0 {}
-    }
-
-    pub(super) fn apply_last(&self) -> io::Result<()> {
-        match self.0 {}
     }
 }
 

@@ -23,6 +23,7 @@ use windows_sys::Win32::System::Threading::{
 use super::account::Account;
 use super::handle::{check, size_of_it, wide};
 use super::job::Group;
+use super::sandbox::Sandbox;
 use crate::quote::windows::CommandLine;
 use crate::service::{Priority, StopSignal};
 
@@ -54,6 +55,8 @@ pub struct Launch<'a> {
     pub account: &'a Account,
     /// The job it is made in; None: one of its own, which ends with it.
     pub group: Option<&'a Group>,
+    /// What it may do: there is no such thing here.
+    pub sandbox: Option<&'a Sandbox>,
     /// Nothing here: there is no such limit.
     pub open_files: Option<u64>,
     /// How it will be asked to end: Ctrl-Break needs a process group, which knows no Ctrl-C.
