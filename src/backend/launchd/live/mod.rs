@@ -12,6 +12,8 @@ mod load;
 mod logs;
 mod manager;
 mod order;
+#[cfg(test)]
+mod scripted;
 mod status;
 mod stop;
 mod verbs;

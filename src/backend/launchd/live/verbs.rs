@@ -128,8 +128,9 @@ fn bring_up(
                 Err(error) => Step::Done(Err(error)),
             },
         };
-        match (step, &under_way[at]) {
-            (Step::Done(result), Some(Starting { disable: true, .. })) => {
+        match (step, &mut under_way[at]) {
+            (Step::Done(result), Some(Starting { disable: disable @ true, .. })) => {
+                *disable = false;
                 let label = names::label(unit);
                 Step::Done(launchd.switch(&label, false).and(result))
             }
