@@ -78,3 +78,27 @@ fn a_second_supervisor_is_refused() {
         .expect_err("one is enough");
     assert!(error.to_string().contains("another supervisor"), "{error}");
 }
+
+#[test]
+fn a_whole_run_that_was_never_written_down_is_found_and_not_doubled() {
+    let mut supervisor = Supervisor::start();
+    supervisor.install(&service("web", child(&["sleep"])));
+    supervisor.start_unit("web").expect("started");
+    let first = supervisor.main_pid("web");
+    supervisor.wait_state("web", State::Running);
+    let state = daemonctl::host::state::path(&supervisor.layout);
+    let old = std::fs::read(&state).expect("a state file");
+    supervisor.verb(daemonctl::host::control::Ask::Restart, &["web"]);
+    let second = supervisor.wait("web", |record| record.main.is_some_and(|main| main.pid.unsigned_abs() != first));
+    let second = second.main.expect("a main process").pid.unsigned_abs();
+    supervisor.kill();
+    // As if it was killed before it wrote down that one run ended and another began.
+    std::fs::write(&state, old).expect("write");
+    supervisor.start_again();
+    let record = supervisor.wait_state("web", State::Running);
+    assert!(record.adopted);
+    assert_eq!((supervisor.main_pid("web"), record.machine.restarts), (second, 0));
+    assert!(lives(second) && !lives(first));
+    supervisor.stop_unit("web").expect("stopped");
+    assert!(!lives(second));
+}

@@ -188,33 +188,30 @@ impl Engine {
 
     /// A supervisor that was killed between making a process and writing that down left one that only its mark shows.
     fn adopt_unrecorded(&mut self) {
-        let mut marked: BTreeMap<String, Vec<(i32, String)>> = BTreeMap::new();
+        // Of each run the oldest process: hooks and probes have its mark too.
+        let mut marked: BTreeMap<String, BTreeMap<String, sys::Identity>> = BTreeMap::new();
         for (member, mark) in sys::everyone_marked(&self.mark) {
             let unit =
                 mark.strip_prefix(&self.mark).and_then(|rest| rest.rsplit_once('/')).map(|(unit, _)| unit.to_owned());
-            if let Some(unit) = unit.filter(|_| member.session == member.pid) {
-                marked.entry(unit).or_default().push((member.pid, mark));
+            let leads = member.session == member.pid;
+            if let (Some(unit), Some(who)) = (unit.filter(|_| leads), sys::identify(member.pid)) {
+                let oldest = marked.entry(unit).or_default().entry(mark).or_insert(who);
+                if who.started < oldest.started {
+                    *oldest = who;
+                }
             }
         }
-        for (id, found) in marked {
+        for (id, runs) in marked {
             let Some(unit) = self.units.get_mut(id.as_str()) else { continue };
-            let known_lives = unit.main.is_some_and(sys::lives);
-            let new = found.into_iter().find(|(_, mark)| **mark != *unit.invocation);
-            if let (false, Some((pid, mark))) = (known_lives, new)
-                && matches!(
-                    unit.state.current,
-                    Current::Armed
-                        | Current::Held
-                        | Current::Waiting
-                        | Current::PreStart
-                        | Current::Spawning
-                        | Current::Backoff
-                        | Current::Stopped
-                        | Current::PostStop
-                        | Current::Clearing
-                )
-            {
-                unit.main = sys::identify(pid);
+            if unit.main.is_some_and(sys::lives) {
+                continue;
+            }
+            // What an earlier run left behind is older than the main process that is known to be gone; a whole run, and
+            // more than one, may have come and gone since the last time that anything was written down.
+            let since = unit.main.map_or(0, |main| main.started);
+            let unknown = |(mark, who): &(String, sys::Identity)| **mark != *unit.invocation && who.started >= since;
+            if let Some((mark, who)) = runs.into_iter().filter(unknown).max_by_key(|(_, who)| who.started) {
+                unit.main = Some(who);
                 unit.invocation = mark.into();
                 if let Some(at) = unit.state.deadline.take() {
                     self.deadlines.remove(&(at, id.as_str().into()));

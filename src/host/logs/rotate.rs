@@ -75,7 +75,13 @@ pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
                 io::copy(input, &mut encoder)?;
                 encoder.finish().map(drop)
             }),
-            Compress::Zstd => compress(&path, "zst", |input, output| zstd::stream::copy_encode(input, output, 3)),
+            Compress::Zstd => compress(&path, "zst", |input, output| {
+                let mut encoder = zstd::stream::Encoder::new(output, 3)?;
+                // So that it takes no more memory than such a file needs.
+                encoder.set_pledged_src_size(Some(input.metadata()?.len()))?;
+                io::copy(input, &mut encoder)?;
+                encoder.finish().map(drop)
+            }),
         };
         compressed = compressed.and(done);
     }
