@@ -70,6 +70,14 @@ impl Session {
         Ok(Self { layout, receipts, options, choice: None, managers: BTreeMap::new() })
     }
 
+    /// A session with a manager and folders of a test's own.
+    #[cfg(test)]
+    pub(crate) fn of_test(layout: Layout, kind: BackendKind, manager: Box<dyn Manager>) -> Result<Self> {
+        let receipts = receipt::all(&layout)?;
+        let choice = Some(Choice { backend: kind, why: "a test".to_owned() });
+        Ok(Self { layout, receipts, options: Options::default(), choice, managers: BTreeMap::from([(kind, manager)]) })
+    }
+
     /// The backend for what is installed from now on, and why.
     pub fn choice(&mut self) -> Result<Choice> {
         if let Some(choice) = &self.choice {

@@ -21,6 +21,7 @@ use crate::layout::{Layout, Scope, below};
 use crate::logs::LogQuery;
 use crate::report::{Effect, Sent, State, Status, Wanted};
 use crate::service::{Secret, Service};
+use crate::system::password::Password;
 
 pub mod embedded;
 pub mod launchd;
@@ -400,6 +401,30 @@ pub trait Manager {
     /// The status of each unit, in their order. Fields that are the same on every backend (drift, manifest,
     /// processes, ports, cpu, memory) are filled in by the caller.
     fn status(&mut self, units: &[Service], detail: Detail) -> Result<Vec<Status>>;
+
+    /// What of a manifest's services people who are no administrators could change, a line each: the programs, the folders
+    /// above them, the manifest. Only managers of systems where that happens by itself look.
+    fn guard(&mut self, manifest: &Path, services: &[Service]) -> Result<Vec<String>> {
+        let (_, _) = (manifest, services);
+        Ok(Vec::new())
+    }
+
+    /// Whether the account of an entry is one with a password.
+    fn has_password(&self, config: &windows::config::ScmConfig) -> bool {
+        let _ = config;
+        false
+    }
+
+    /// Whether the account of an entry can be set only with its password.
+    fn wants_password(&mut self, config: &windows::config::ScmConfig) -> Result<bool> {
+        let _ = config;
+        Ok(false)
+    }
+
+    /// Takes the password of an account, for entries that are put from now on.
+    fn take_password(&mut self, account: &str, password: Password) {
+        let (_, _) = (account, password);
+    }
 
     /// What the manager's own data base holds at an artifact's path that is no file's, told as far as it matters to
     /// what is `wanted` there: what means the same is told in the same words. None: nothing is there. Only a manager

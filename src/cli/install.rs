@@ -11,6 +11,7 @@ use crate::prepare;
 use crate::report::Report;
 use crate::session::Session;
 use crate::system;
+use crate::system::password::PasswordFrom;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -40,11 +41,36 @@ pub struct How {
     /// Give up after this time (30s, 5m); without it, each service's own timeouts count
     #[arg(long, value_name = "TIME", value_parser = super::parse_time)]
     wait: Option<Duration>,
+    /// Windows: read the password of the services' account from standard input
+    #[arg(long, conflicts_with_all = ["password_file", "password_env"], help_heading = "Windows")]
+    password_stdin: bool,
+    /// Windows: read it from the first line of FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "password_env", help_heading = "Windows")]
+    password_file: Option<PathBuf>,
+    /// Windows: take it from the variable NAME
+    #[arg(long, value_name = "NAME", help_heading = "Windows")]
+    password_env: Option<String>,
+    /// Windows: install though people who are no administrators could change what the services run
+    #[arg(long, help_heading = "Windows")]
+    allow_writable: bool,
 }
 
 impl How {
     fn options(&self) -> Options {
-        Options { no_start: self.no_start, adopt: self.adopt, prune: self.prune, wait: self.wait }
+        let password = if self.password_stdin {
+            Some(PasswordFrom::Stdin)
+        } else {
+            let file = self.password_file.clone().map(PasswordFrom::File);
+            file.or_else(|| self.password_env.clone().map(PasswordFrom::Env))
+        };
+        Options {
+            no_start: self.no_start,
+            adopt: self.adopt,
+            prune: self.prune,
+            wait: self.wait,
+            password,
+            allow_writable: self.allow_writable,
+        }
     }
 }
 

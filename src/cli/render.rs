@@ -97,9 +97,9 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
                 Body::File { content, mode, .. } => system::files::replace(&path, content, *mode, None)?,
                 Body::Link { target } => system::files::replace_link(&path, target)?,
                 Body::Scm(config) => {
-                    let mut content = serde_json::to_vec_pretty(config).unwrap_or_default();
-                    content.push(b'\n');
-                    system::files::replace(&path, &content, 0o644, None)?;
+                    let mut json = serde_json::to_vec_pretty(config).unwrap_or_default();
+                    json.push(b'\n');
+                    system::files::replace(&path, &json, 0o644, None)?;
                 }
                 // Their values are read where the service is installed, never here.
                 Body::Secrets { .. } => {}

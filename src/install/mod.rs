@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::apply::{self, Effects, Intent};
 use crate::backend::{Artifact, Backend, BackendKind, Deadline, Hosting, Progress, Target};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::goal::{FileGoal, Goal, Now};
 use crate::journal::Direction;
 use crate::layout::Scope;
@@ -16,6 +16,7 @@ use crate::report::{Effect, Outcome, UnitOutcome};
 use crate::service::{Kind, Service};
 use crate::session::{Session, backend};
 use crate::system;
+use crate::system::password::PasswordFrom;
 
 mod data;
 mod goals;
@@ -52,6 +53,10 @@ pub struct Options {
     pub prune: bool,
     /// By when all must be up; None: the services' own timeouts.
     pub wait: Option<Duration>,
+    /// Where the password of an account comes from that needs one; None: it is asked for where it must be.
+    pub password: Option<PasswordFrom>,
+    /// Install though people who are no administrators could change what the services run.
+    pub allow_writable: bool,
 }
 
 /// A plan with all that it takes to show or to apply it.
@@ -216,6 +221,10 @@ pub fn install(
         }
     }
     let mut planned = plan(session, prepared, options, progress)?;
+    if !session.offline() {
+        guard(session, prepared, options, &mut planned)?;
+        passwords(session, options, &mut planned)?;
+    }
     if planned.steps.iter().any(|step| matches!(step, Step::Write { .. })) && !session.offline() {
         session.manager(planned.backend)?.verify(&planned.artifacts)?;
     }
@@ -242,6 +251,53 @@ pub fn install(
     session.receipts = crate::receipt::all(&session.layout)?;
     removal::prune_host_binaries(session)?;
     Ok((planned, effects))
+}
+
+/// Who can change what a service runs becomes its account.
+fn guard(session: &mut Session, prepared: &Prepared, options: &Options, planned: &mut Planned) -> Result<()> {
+    if planned.steps.is_empty() {
+        return Ok(());
+    }
+    let services: Vec<Service> = prepared.services.iter().flat_map(|(service, _)| service.units()).collect();
+    let weak = session.manager(planned.backend)?.guard(&prepared.manifest, &services)?;
+    if weak.is_empty() {
+        return Ok(());
+    }
+    if options.allow_writable {
+        planned.notes.extend(weak.into_iter().map(|weak| format!("writable by strangers: {weak}")));
+        return Ok(());
+    }
+    let error = Error::not_permitted("people who are no administrators could change what the services run");
+    let error = weak.into_iter().fold(error, Error::detail);
+    Err(error
+        .hint(
+            "move it to a folder that only administrators may change (below `%ProgramFiles%`), or set its access list",
+        )
+        .hint("`--allow-writable` installs it all the same"))
+}
+
+/// Hands the manager the passwords of accounts that it can't take without; one that was given is set whatever else
+/// changes.
+fn passwords(session: &mut Session, options: &Options, planned: &mut Planned) -> Result<()> {
+    let mut read: Vec<String> = Vec::new();
+    for (path, file) in &planned.goal.files {
+        let Some(Kept::Scm(config)) = &file.body else { continue };
+        let manager = session.manager(planned.backend)?;
+        if manager.has_password(config) && (options.password.is_some() || manager.wants_password(config)?) {
+            // Services may share an account, which has one password.
+            if !read.contains(&config.account) {
+                let from = options.password.clone().unwrap_or_default();
+                manager.take_password(&config.account, from.read(&config.account)?);
+                read.push(config.account.clone());
+            }
+            let written =
+                planned.steps.iter().any(|step| matches!(step, Step::Write { path: other, .. } if other == path));
+            if !written {
+                planned.steps.insert(0, Step::Write { path: path.clone(), replaces: true });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The report of a plan that was applied.

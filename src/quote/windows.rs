@@ -95,9 +95,8 @@ fn argument(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
         if chars.peek() == Some(&'"') {
             chars.next();
             text.push_str(&"\\".repeat(backslashes / 2));
-            if backslashes % 2 == 1 {
-                text.push('"');
-            } else if quoted && chars.next_if_eq(&'"').is_some() {
+            // An odd backslash keeps the quote; inside quotes two of them are one.
+            if backslashes % 2 == 1 || quoted && chars.next_if_eq(&'"').is_some() {
                 text.push('"');
             } else {
                 quoted = !quoted;

@@ -3,6 +3,8 @@
 //! What is decided is decided elsewhere, from data; here it is looked at and done. A backend's act side and the
 //! host's mechanisms build on these too.
 
+#[cfg(any(windows, test))]
+pub(crate) mod access;
 pub mod commands;
 pub mod files;
 pub mod folders;
@@ -11,6 +13,7 @@ pub mod interrupt;
 pub mod lock;
 pub mod machine;
 pub mod manifest_file;
+pub mod password;
 pub mod places;
 pub mod processes;
 pub mod terminal;

@@ -1,6 +1,8 @@
 //! What the output streams are connected to.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
+
+use crate::error::{IoContext, Result};
 
 /// One of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,5 +47,76 @@ fn is_terminal(stream: Stream) -> bool {
     match stream {
         Stream::Stdout => std::io::stdout().is_terminal(),
         Stream::Stderr => std::io::stderr().is_terminal(),
+    }
+}
+
+/// Asks for a line that is not shown, on the terminal.
+pub fn hidden_line(prompt: &str) -> Result<String> {
+    let doing = "ask on the terminal";
+    let mut err = std::io::stderr();
+    write!(err, "{prompt}").and_then(|()| err.flush()).doing(doing)?;
+    let shown = echo::off().doing(doing)?;
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    echo::restore(&shown).doing(doing)?;
+    // The newline that was typed was not shown either.
+    writeln!(err).doing(doing)?;
+    read.doing(doing)?;
+    line.truncate(line.trim_end_matches(['\r', '\n']).len());
+    Ok(line)
+}
+
+#[cfg(unix)]
+mod echo {
+    use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
+
+    /// Switches it off; what was before.
+    pub(super) fn off() -> std::io::Result<Termios> {
+        let before = tcgetattr(std::io::stdin())?;
+        let mut silent = before.clone();
+        silent.local_flags.remove(LocalFlags::ECHO);
+        tcsetattr(std::io::stdin(), SetArg::TCSAFLUSH, &silent)?;
+        Ok(before)
+    }
+
+    pub(super) fn restore(before: &Termios) -> std::io::Result<()> {
+        Ok(tcsetattr(std::io::stdin(), SetArg::TCSAFLUSH, before)?)
+    }
+}
+
+#[cfg(windows)]
+mod echo {
+    use std::os::windows::io::AsRawHandle;
+
+    use windows_sys::Win32::System::Console::{ENABLE_ECHO_INPUT, GetConsoleMode, SetConsoleMode};
+
+    /// Switches it off; what was before.
+    pub(super) fn off() -> std::io::Result<u32> {
+        let (stdin, mut before) = (std::io::stdin().as_raw_handle(), 0);
+        // SAFETY: the handle is that of this process's standard input, `before` is valid for writing.
+        if unsafe { GetConsoleMode(stdin, &raw mut before) } == 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+        restore(&(before & !ENABLE_ECHO_INPUT))?;
+        Ok(before)
+    }
+
+    pub(super) fn restore(before: &u32) -> std::io::Result<()> {
+        // SAFETY: the handle is that of this process's standard input.
+        match unsafe { SetConsoleMode(std::io::stdin().as_raw_handle(), *before) } {
+            0 => Err(std::io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(not(any(unix, windows)))]
+mod echo {
+    pub(super) fn off() -> std::io::Result<()> {
+        Err(std::io::ErrorKind::Unsupported.into())
+    }
+
+    pub(super) fn restore((): &()) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -5,17 +5,21 @@
 //! `account`; what acts goes through one seam.
 
 use super::{Answer, Artifact, Backend, BackendKind, Detection, Hosting, Manager, Target};
-use crate::error::{Error, Result};
+#[cfg(not(windows))]
+use crate::error::Error;
+use crate::error::Result;
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::Service;
 
-#[cfg_attr(not(test), expect(dead_code, reason = "what acts is not built yet"))]
 mod account;
 mod answer;
 pub mod config;
 mod render;
 pub(crate) mod settings;
+
+#[cfg(any(windows, test))]
+mod act;
 
 /// The backend.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +60,12 @@ impl Backend for Windows {
         None
     }
 
+    #[cfg(windows)]
+    fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
+        Ok(Box::new(act::manager::Scm::new(Box::new(act::scm::real::Windows::default()), target.clone())))
+    }
+
+    #[cfg(not(windows))]
     fn connect(&self, _: &Target) -> Result<Box<dyn Manager>> {
         Err(Error::failed("the service control manager is a part of Windows")
             .hint("`daemonctl render --target windows` works everywhere"))

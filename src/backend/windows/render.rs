@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::config::{ErrorControl, EventSource, Failure, FailureAction, FailureKind, ScmConfig, SidType, StartType};
-use super::settings::{self, OF_THE_HOST, Settings};
+use super::settings::{self, OF_THE_HOST, Reset, Settings};
 use crate::backend::{Artifact, Body, SecretFormat, Target, signing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -96,7 +96,7 @@ pub(super) fn config(unit: &Service, target: &Target) -> Result<ScmConfig> {
         return Err(refuse(format!("the display name has more than {LONGEST_NAME} characters")));
     }
     let event_source = settings.event_log.unwrap_or(true).then(|| EventSource {
-        name: settings.event_source.clone().unwrap_or_else(|| format!("daemonctl-{name}")),
+        name: settings.event_source.clone().unwrap_or_else(|| source_name(&name)),
         message_file: MESSAGES.to_owned(),
     });
     let preshutdown = settings.preshutdown.unwrap_or_else(|| stop_time(unit));
@@ -127,15 +127,24 @@ pub(super) fn config(unit: &Service, target: &Target) -> Result<ScmConfig> {
     })
 }
 
+/// The source of the Event Log of a service whose manifest names none.
+pub(super) fn source_name(service: &str) -> String {
+    format!("daemonctl-{service}")
+}
+
 /// A net below the host: if its process dies, the manager starts it again. What the *program* does is the host's to
 /// answer, by the manifest's restart policy: a service that has given up, or whose policy is `never`, ends with an exit
 /// code that monitors see, and which by default is no reason to start it again. Who writes failure actions of their own
 /// wants them to follow that too.
 fn failure(settings: &Settings) -> Failure {
     let restart = |seconds: u32| FailureAction { kind: FailureKind::Restart, delay_ms: seconds * 1000 };
-    let reset = settings.failure_reset.unwrap_or(Some(Duration::from_secs(86_400)));
+    let reset = match settings.failure_reset {
+        Reset::Usual => Some(Duration::from_secs(86_400)),
+        Reset::After(time) => Some(time),
+        Reset::Never => None,
+    };
     Failure {
-        actions: settings.failure_actions.clone().unwrap_or_else(|| vec![restart(1), restart(5), restart(30)]),
+        actions: settings.failure_actions.clone().unwrap_or_else(|| vec![restart(1), restart(5), restart(10)]),
         reset_s: reset.map(|reset| u32::try_from(reset.as_secs()).unwrap_or(u32::MAX - 1)),
         command: settings.failure_command.clone().unwrap_or_default(),
         reboot_message: settings.failure_reboot_message.clone().unwrap_or_default(),
@@ -167,8 +176,8 @@ fn total(hooks: &[Hook]) -> Duration {
     hooks.iter().map(|hook| hook.timeout).sum()
 }
 
-#[expect(dead_code, reason = "what acts is not built yet")]
 /// Longer than everything that the host may wait for before it is ready.
+#[cfg(any(windows, test))]
 pub(super) fn start_time(unit: &Service) -> Duration {
     let waits: Duration = unit.wait_for.iter().map(|wait| wait.timeout).sum();
     let ready = unit.ready.as_ref().map_or(Duration::ZERO, |ready| ready.timeout);

@@ -119,6 +119,18 @@ pub(crate) const NOT_KEYS: [(&str, &str); 6] = [
     ("display_name", "it is a common key: write it into `[service.NAME]`"),
 ];
 
+/// When failures begin to be counted anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Reset {
+    /// As nothing else is said.
+    #[default]
+    Usual,
+    /// After so long without one.
+    After(Duration),
+    /// Never.
+    Never,
+}
+
 /// The keys as values.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Settings {
@@ -130,8 +142,7 @@ pub(super) struct Settings {
     pub(super) dependencies: Vec<String>,
     pub(super) preshutdown: Option<Duration>,
     pub(super) failure_actions: Option<Vec<FailureAction>>,
-    /// Some(None): never.
-    pub(super) failure_reset: Option<Option<Duration>>,
+    pub(super) failure_reset: Reset,
     pub(super) failure_command: Option<String>,
     pub(super) failure_reboot_message: Option<String>,
     pub(super) failure_on_exit: Option<bool>,
@@ -169,7 +180,11 @@ pub(super) fn read(native: &Value) -> Result<Settings, String> {
         preshutdown: text("preshutdown_timeout").and_then(|text| parse_duration(&text).ok()),
         failure_actions: texts("failure_actions")
             .map(|actions| actions.into_iter().filter_map(|text| parse_failure_action(text).ok()).collect()),
-        failure_reset: text("failure_reset").map(|text| parse_duration(&text).ok()),
+        failure_reset: match text("failure_reset").map(|text| parse_duration(&text)) {
+            None => Reset::Usual,
+            Some(Ok(time)) => Reset::After(time),
+            Some(Err(_)) => Reset::Never,
+        },
         failure_command: text("failure_command"),
         failure_reboot_message: text("failure_reboot_message"),
         failure_on_exit: flag("failure_on_exit"),
@@ -316,7 +331,7 @@ mod tests {
         let settings = read(&native).unwrap();
         assert_eq!(settings.sid_type, Some(SidType::Restricted));
         assert_eq!(settings.error_control, Some(ErrorControl::Severe));
-        assert_eq!(settings.failure_reset, Some(None));
+        assert_eq!(settings.failure_reset, Reset::Never);
         assert_eq!(settings.failure_actions.unwrap()[2], FailureAction { kind: FailureKind::Reboot, delay_ms: 60_000 });
         assert_eq!(settings.allow[0].rights, [ServiceRight::Status, ServiceRight::Start, ServiceRight::Stop]);
         assert_eq!(read(&Value::Null).unwrap(), Settings::default());

@@ -1,0 +1,135 @@
+//! What must not be writable by strangers, looked at before an install.
+
+use std::path::{Path, PathBuf};
+
+use super::codes::Tried;
+use super::scm::ScmApi;
+use crate::error::{Error, Result};
+use crate::layout::{Layout, below};
+use crate::service::{
+    Argv, HealthCheck, Hook, HookAction, Probe, ReadyWhen, ReloadAction, Secret, Service, WatchAction,
+};
+use crate::system::access::judge::{self, Thing};
+use crate::system::access::sddl;
+
+/// The folders that a unit's host writes in: its log, its state of the run, its events, its intent.
+pub(super) fn written_by_host(layout: &Layout, id: &str) -> [PathBuf; 3] {
+    [layout.logs_of(id), below(&below(&layout.runtime, "hosts"), id), below(&layout.events(), "hosts")]
+}
+
+/// What a service runs or trusts, with what it is to it. Pure.
+fn trusted(manifest: &Path, service: &Service) -> Vec<(String, PathBuf)> {
+    let mut found = vec![("the manifest".to_owned(), manifest.to_owned())];
+    let mut program = |what: &str, argv: &Argv| {
+        if let Some(first) = argv.first() {
+            found.push((what.to_owned(), first.into()));
+        }
+    };
+    program("the program", &service.exec);
+    if let Some(argv) = &service.stop.command {
+        program("the stop command", argv);
+    }
+    if let Some(reload) = &service.reload {
+        if let ReloadAction::Command(argv) = &reload.action {
+            program("the reload command", argv);
+        }
+        if let Some(argv) = &reload.check {
+            program("the reload check", argv);
+        }
+    }
+    if let Some(WatchAction::Command(argv)) = service.watch.as_ref().map(|watch| &watch.action) {
+        program("the watch command", argv);
+    }
+    let hooks = &service.hooks;
+    let lists: [(&str, &[Hook]); 5] = [
+        ("a pre_start hook", &hooks.pre_start),
+        ("a post_start hook", &hooks.post_start),
+        ("a pre_stop hook", &hooks.pre_stop),
+        ("a post_stop hook", &hooks.post_stop),
+        ("an event hook", &hooks.event),
+    ];
+    for (what, list) in lists {
+        for hook in list {
+            if let HookAction::Command(argv) = &hook.action {
+                program(what, argv);
+            }
+        }
+    }
+    let probes = service.wait_for.iter().map(|wait| &wait.probe);
+    let ready = service.ready.as_ref().and_then(|ready| match &ready.when {
+        ReadyWhen::Probe(probe) => Some(probe),
+        _ => None,
+    });
+    let health = service.health.as_ref().and_then(|health| match &health.check {
+        HealthCheck::Probe(probe) => Some(probe),
+        HealthCheck::Heartbeat => None,
+    });
+    for probe in probes.chain(ready).chain(health) {
+        if let Probe::Exec(argv) = probe {
+            program("a check", argv);
+        }
+    }
+    found.extend(service.env_files.iter().map(|file| ("an environment file".to_owned(), file.path.clone())));
+    for secret in service.security.secrets.values() {
+        if let Secret::File(path) = secret {
+            found.push(("a secret".to_owned(), path.clone()));
+        }
+    }
+    found
+}
+
+/// Looks at all of it and at the folders above; what strangers could change is told, a line each.
+pub(super) fn look(api: &dyn ScmApi, manifest: &Path, services: &[Service]) -> Result<Vec<String>> {
+    let own = api.own_sid().tried("tell who asks")?;
+    let mut seen: Vec<PathBuf> = Vec::new();
+    let mut weak = Vec::new();
+    for service in services {
+        for (what, path) in trusted(manifest, service) {
+            for (depth, place) in ancestors(&path).into_iter().enumerate() {
+                // A program's folder is looked at more closely than what is above another's.
+                let thing = match depth {
+                    0 => Thing::File,
+                    1 if what != "the manifest" => Thing::Folder,
+                    _ => Thing::Above,
+                };
+                if seen.contains(&place) && thing == Thing::Above {
+                    break;
+                }
+                let tried = || format!("look at the access list of `{}`", place.display());
+                let Some(text) = api.file_security(&place).tried(tried())? else { continue };
+                let list = sddl::parse(&text)
+                    .ok_or_else(|| Error::failed(format!("cannot {}: `{text}` is not understood", tried())))?;
+                let said = match depth {
+                    0 => format!("{what} of `{}`", service.name),
+                    _ => format!("a folder of {what} of `{}`", service.name),
+                };
+                weak.extend(
+                    judge::weaknesses(&list, thing, &own)
+                        .into_iter()
+                        .map(|why| format!("`{}` ({said}): {why}", place.display())),
+                );
+                seen.push(place);
+            }
+        }
+    }
+    weak.sort();
+    weak.dedup();
+    Ok(weak)
+}
+
+/// The path and what it lies in, up to but without the drive.
+fn ancestors(path: &Path) -> Vec<PathBuf> {
+    let Some(text) = path.to_str().filter(|text| crate::layout::is_windows(text)) else {
+        return path.ancestors().filter(|place| place.parent().is_some()).map(Path::to_owned).collect();
+    };
+    let mut made = Vec::new();
+    let mut rest = text.trim_end_matches('\\');
+    while let Some((above, name)) = rest.rsplit_once('\\') {
+        if name.is_empty() {
+            break;
+        }
+        made.push(PathBuf::from(rest));
+        rest = above;
+    }
+    made
+}

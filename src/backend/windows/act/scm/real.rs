@@ -1,0 +1,518 @@
+//! The service control manager of this machine.
+
+use std::os::windows::io::{FromRawHandle, OwnedHandle};
+use std::path::Path;
+use std::ptr::{null, null_mut};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::Foundation::{GetLastError, WAIT_TIMEOUT};
+use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR};
+use windows_sys::Win32::System::Services as win;
+use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
+
+use super::{Basic, Change, Kind, Level, Raw, Registered, ScmApi, Seen, Win, accounts, registry};
+use crate::backend::windows::act::codes::Code;
+use crate::backend::windows::config::EventSource;
+use crate::system::access::files::{self, text, wide};
+use crate::system::password::Password;
+
+const NO_CHANGE: u32 = u32::MAX;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in super::super) struct Windows {
+    /// Open with the right to connect only, and with the right to make services.
+    managers: [OnceLock<Owned>; 2],
+}
+
+/// An open manager.
+#[derive(Debug)]
+struct Owned(win::SC_HANDLE);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: it was opened by us and is used no more.
+        unsafe { win::CloseServiceHandle(self.0) };
+    }
+}
+
+/// The code of the call that just failed.
+fn last() -> Code {
+    // SAFETY: reads a number of this thread.
+    Code(unsafe { GetLastError() })
+}
+
+fn done(answer: i32) -> Win<()> {
+    if answer == 0 { Err(last()) } else { Ok(()) }
+}
+
+fn of_io(error: &std::io::Error) -> Code {
+    Code(error.raw_os_error().map_or(Code::INVALID_PARAMETER.0, i32::cast_unsigned))
+}
+
+/// A list as Windows takes it: each item ends with a NUL, the list with another.
+fn wide_list(items: &[String]) -> Vec<u16> {
+    let mut made: Vec<u16> = items.iter().flat_map(|item| item.encode_utf16().chain([0])).collect();
+    made.push(0);
+    if items.is_empty() {
+        made.push(0);
+    }
+    made
+}
+
+/// A list that Windows gave.
+///
+/// # Safety
+/// `list` is null, or points to texts that each end with a NUL, with another NUL after the last.
+unsafe fn texts(mut list: *const u16) -> Vec<String> {
+    let mut made = Vec::new();
+    // SAFETY: the list ends with an empty text, which is not gone beyond.
+    while !list.is_null() && unsafe { *list } != 0 {
+        // SAFETY: each item is a text that ends with a NUL.
+        made.push(unsafe { text(list) });
+        let length = made.last().map_or(0, |item| item.encode_utf16().count());
+        // SAFETY: behind the item's NUL the next begins, or the end of the list.
+        list = unsafe { list.add(length + 1) };
+    }
+    made
+}
+
+/// A buffer that Windows fills, as large as it asks for, aligned for any of its structures.
+fn filled(mut fill: impl FnMut(*mut u8, u32, *mut u32) -> i32) -> Win<Vec<u64>> {
+    let mut buffer = vec![0_u64; 64];
+    loop {
+        let (size, mut needed) = (u32::try_from(buffer.len() * 8).unwrap_or(u32::MAX), 0);
+        if fill(buffer.as_mut_ptr().cast(), size, &raw mut needed) != 0 {
+            return Ok(buffer);
+        }
+        let code = last();
+        // 122: the buffer is too small; 234: there is more than fits.
+        if !matches!(code.0, 122 | 234) || needed <= size {
+            return Err(code);
+        }
+        buffer.resize(needed as usize / 8 + 1, 0);
+    }
+}
+
+fn handle(service: Raw) -> win::SC_HANDLE {
+    std::ptr::with_exposed_provenance_mut(service.0)
+}
+
+fn opened(service: win::SC_HANDLE) -> Win<Raw> {
+    if service.is_null() { Err(last()) } else { Ok(Raw(service.expose_provenance())) }
+}
+
+impl Windows {
+    /// The manager: to make services only where one is made, since that takes an administrator.
+    fn manager(&self, create: bool) -> Win<win::SC_HANDLE> {
+        let place = &self.managers[usize::from(create)];
+        if let Some(open) = place.get() {
+            return Ok(open.0);
+        }
+        let access = win::SC_MANAGER_CONNECT
+            | win::SC_MANAGER_ENUMERATE_SERVICE
+            | if create { win::SC_MANAGER_CREATE_SERVICE } else { 0 };
+        // SAFETY: null means this machine and its active data base.
+        let mut made = unsafe { win::OpenSCManagerW(null(), null(), access) };
+        if made.is_null() && !create {
+            // Who came over the network may connect, and no more.
+            // SAFETY: as above.
+            made = unsafe { win::OpenSCManagerW(null(), null(), win::SC_MANAGER_CONNECT) };
+        }
+        if made.is_null() {
+            return Err(last());
+        }
+        Ok(place.get_or_init(|| Owned(made)).0)
+    }
+}
+
+/// A password as Windows takes it, wiped when it goes.
+struct WidePassword(Vec<u16>);
+
+impl WidePassword {
+    fn of(password: &Password) -> Self {
+        Self(wide(password.reveal()))
+    }
+}
+
+impl Drop for WidePassword {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        std::hint::black_box(&self.0);
+    }
+}
+
+fn pointer(text: Option<&Vec<u16>>) -> *const u16 {
+    text.map_or(null(), Vec::as_ptr)
+}
+
+impl ScmApi for Windows {
+    fn create(&self, name: &str, basic: &Basic, password: Option<&Password>) -> Win<Raw> {
+        let manager = self.manager(true)?;
+        let [name, display, image, account] = [name, &basic.display_name, &basic.image_path, &basic.account].map(wide);
+        let group = (!basic.load_order_group.is_empty()).then(|| wide(&basic.load_order_group));
+        let needs = (!basic.dependencies.is_empty()).then(|| wide_list(&basic.dependencies));
+        let password = password.map(WidePassword::of);
+        // SAFETY: all texts end with a NUL and live on; null means none; no tag is asked for.
+        opened(unsafe {
+            win::CreateServiceW(
+                manager,
+                name.as_ptr(),
+                display.as_ptr(),
+                win::SERVICE_ALL_ACCESS,
+                basic.service_type,
+                basic.start,
+                basic.error_control,
+                image.as_ptr(),
+                pointer(group.as_ref()),
+                null_mut(),
+                pointer(needs.as_ref()),
+                account.as_ptr(),
+                pointer(password.as_ref().map(|password| &password.0)),
+            )
+        })
+    }
+
+    fn open(&self, name: &str, access: u32) -> Win<Raw> {
+        let (manager, name) = (self.manager(false)?, wide(name));
+        // SAFETY: the manager is open, the name ends with a NUL.
+        opened(unsafe { win::OpenServiceW(manager, name.as_ptr(), access) })
+    }
+
+    fn close(&self, service: Raw) {
+        // SAFETY: it was opened by `open` or `create`, and `Held` closes it once.
+        unsafe { win::CloseServiceHandle(handle(service)) };
+    }
+
+    fn basic(&self, service: Raw) -> Win<Basic> {
+        // SAFETY: the service is open; the buffer has the size that is given.
+        let buffer = filled(|buffer, size, needed| unsafe {
+            win::QueryServiceConfigW(handle(service), buffer.cast(), size, needed)
+        })?;
+        // SAFETY: the call filled the buffer with this structure, and the buffer is aligned for it.
+        let config = unsafe { &*buffer.as_ptr().cast::<win::QUERY_SERVICE_CONFIGW>() };
+        // SAFETY: the texts lie in the buffer, and end as documented.
+        let (image_path, load_order_group, dependencies, account, display_name) = unsafe {
+            (
+                text(config.lpBinaryPathName),
+                text(config.lpLoadOrderGroup),
+                texts(config.lpDependencies),
+                text(config.lpServiceStartName),
+                text(config.lpDisplayName),
+            )
+        };
+        Ok(Basic {
+            service_type: config.dwServiceType,
+            start: config.dwStartType,
+            error_control: config.dwErrorControl,
+            image_path,
+            load_order_group,
+            dependencies,
+            account,
+            display_name,
+        })
+    }
+
+    fn dependencies_in_registry(&self, name: &str) -> Option<Vec<String>> {
+        registry::dependencies(name)
+    }
+
+    fn change(&self, service: Raw, change: &Change<'_>) -> Win<()> {
+        let image = change.image_path.map(wide);
+        let group = change.load_order_group.map(wide);
+        let needs = change.dependencies.map(wide_list);
+        let account = change.account.map(wide);
+        let password = change.password.map(WidePassword::of);
+        let display = change.display_name.map(wide);
+        // SAFETY: the service is open, all texts end with a NUL and live on; null and NO_CHANGE mean as it is.
+        done(unsafe {
+            win::ChangeServiceConfigW(
+                handle(service),
+                NO_CHANGE,
+                change.start.unwrap_or(NO_CHANGE),
+                change.error_control.unwrap_or(NO_CHANGE),
+                pointer(image.as_ref()),
+                pointer(group.as_ref()),
+                null_mut(),
+                pointer(needs.as_ref()),
+                pointer(account.as_ref()),
+                pointer(password.as_ref().map(|password| &password.0)),
+                pointer(display.as_ref()),
+            )
+        })
+    }
+
+    fn level(&self, service: Raw, kind: Kind) -> Win<Level> {
+        // SAFETY: the service is open; the buffer has the size that is given.
+        let buffer = filled(|buffer, size, needed| unsafe {
+            win::QueryServiceConfig2W(handle(service), kind as u32, buffer, size, needed)
+        })?;
+        let start = buffer.as_ptr();
+        // SAFETY: the call filled the buffer with the structure of the level that was asked for, texts and lists in the
+        // buffer behind it; it is aligned for each of them.
+        Ok(unsafe {
+            match kind {
+                Kind::Description => {
+                    Level::Description(text((*start.cast::<win::SERVICE_DESCRIPTIONW>()).lpDescription))
+                }
+                Kind::Delayed => {
+                    Level::Delayed((*start.cast::<win::SERVICE_DELAYED_AUTO_START_INFO>()).fDelayedAutostart != 0)
+                }
+                Kind::Failure => {
+                    let told = &*start.cast::<win::SERVICE_FAILURE_ACTIONSW>();
+                    let actions = if told.lpsaActions.is_null() {
+                        &[]
+                    } else {
+                        std::slice::from_raw_parts(told.lpsaActions, told.cActions as usize)
+                    };
+                    Level::Failure {
+                        reset: told.dwResetPeriod,
+                        actions: actions.iter().map(|action| (action.Type.cast_unsigned(), action.Delay)).collect(),
+                        command: text(told.lpCommand),
+                        reboot_message: text(told.lpRebootMsg),
+                    }
+                }
+                Kind::FailureOnExit => Level::FailureOnExit(
+                    (*start.cast::<win::SERVICE_FAILURE_ACTIONS_FLAG>()).fFailureActionsOnNonCrashFailures != 0,
+                ),
+                Kind::SidType => Level::SidType((*start.cast::<win::SERVICE_SID_INFO>()).dwServiceSidType),
+                Kind::Privileges => Level::Privileges(texts(
+                    (*start.cast::<win::SERVICE_REQUIRED_PRIVILEGES_INFOW>()).pmszRequiredPrivileges,
+                )),
+                Kind::Preshutdown => {
+                    Level::Preshutdown((*start.cast::<win::SERVICE_PRESHUTDOWN_INFO>()).dwPreshutdownTimeout)
+                }
+            }
+        })
+    }
+
+    fn set_level(&self, service: Raw, level: &Level) -> Win<()> {
+        // SAFETY: used below with structures of the level, whose texts and lists live on for the call.
+        let set = |info: *const core::ffi::c_void| {
+            done(unsafe { win::ChangeServiceConfig2W(handle(service), level.kind() as u32, info) })
+        };
+        match level {
+            Level::Description(told) => {
+                let mut told = wide(told);
+                let info = win::SERVICE_DESCRIPTIONW { lpDescription: told.as_mut_ptr() };
+                set((&raw const info).cast())
+            }
+            Level::Delayed(on) => {
+                let info = win::SERVICE_DELAYED_AUTO_START_INFO { fDelayedAutostart: (*on).into() };
+                set((&raw const info).cast())
+            }
+            Level::Failure { reset, actions, command, reboot_message } => {
+                if actions.iter().any(|(kind, _)| *kind == win::SC_ACTION_REBOOT.cast_unsigned()) {
+                    accounts::let_us_shut_down();
+                }
+                let mut actions: Vec<win::SC_ACTION> = actions
+                    .iter()
+                    .map(|(kind, delay)| win::SC_ACTION { Type: kind.cast_signed(), Delay: *delay })
+                    .collect();
+                let (mut command, mut message) = (wide(command), wide(reboot_message));
+                let count = u32::try_from(actions.len()).unwrap_or_default();
+                let info = win::SERVICE_FAILURE_ACTIONSW {
+                    dwResetPeriod: *reset,
+                    lpRebootMsg: message.as_mut_ptr(),
+                    lpCommand: command.as_mut_ptr(),
+                    cActions: count,
+                    // None, and a pointer that is not null, takes away those that are there.
+                    lpsaActions: actions.as_mut_ptr(),
+                };
+                set((&raw const info).cast())
+            }
+            Level::FailureOnExit(on) => {
+                let info = win::SERVICE_FAILURE_ACTIONS_FLAG { fFailureActionsOnNonCrashFailures: (*on).into() };
+                set((&raw const info).cast())
+            }
+            Level::SidType(kind) => {
+                let info = win::SERVICE_SID_INFO { dwServiceSidType: *kind };
+                set((&raw const info).cast())
+            }
+            Level::Privileges(names) => {
+                let mut names = wide_list(names);
+                let info = win::SERVICE_REQUIRED_PRIVILEGES_INFOW { pmszRequiredPrivileges: names.as_mut_ptr() };
+                set((&raw const info).cast())
+            }
+            Level::Preshutdown(ms) => {
+                let info = win::SERVICE_PRESHUTDOWN_INFO { dwPreshutdownTimeout: *ms };
+                set((&raw const info).cast())
+            }
+        }
+    }
+
+    fn seen(&self, service: Raw) -> Win<Seen> {
+        let mut told = win::SERVICE_STATUS_PROCESS::default();
+        let (size, mut needed) = (u32::try_from(size_of_val(&told)).unwrap_or_default(), 0);
+        // SAFETY: the service is open; the buffer is the structure of this level, with its size.
+        done(unsafe {
+            win::QueryServiceStatusEx(
+                handle(service),
+                win::SC_STATUS_PROCESS_INFO,
+                (&raw mut told).cast(),
+                size,
+                &raw mut needed,
+            )
+        })?;
+        Ok(Seen {
+            state: told.dwCurrentState,
+            accepts: told.dwControlsAccepted,
+            exit: told.dwWin32ExitCode,
+            specific: told.dwServiceSpecificExitCode,
+            checkpoint: told.dwCheckPoint,
+            hint: told.dwWaitHint,
+            pid: told.dwProcessId,
+        })
+    }
+
+    fn start(&self, service: Raw) -> Win<()> {
+        // SAFETY: the service is open; no arguments are given.
+        done(unsafe { win::StartServiceW(handle(service), 0, null()) })
+    }
+
+    fn control(&self, service: Raw, control: u32) -> Win<()> {
+        let mut told = win::SERVICE_STATUS::default();
+        // SAFETY: the service is open, the answer has its place.
+        done(unsafe { win::ControlService(handle(service), control, &raw mut told) })
+    }
+
+    fn delete(&self, service: Raw) -> Win<()> {
+        // SAFETY: the service is open.
+        done(unsafe { win::DeleteService(handle(service)) })
+    }
+
+    fn dependents(&self, service: Raw) -> Win<Vec<String>> {
+        let mut count = 0;
+        // SAFETY: the service is open; the buffer has the size that is given.
+        let buffer = filled(|buffer, size, needed| unsafe {
+            win::EnumDependentServicesW(
+                handle(service),
+                win::SERVICE_ACTIVE,
+                buffer.cast(),
+                size,
+                needed,
+                &raw mut count,
+            )
+        })?;
+        // SAFETY: the call filled the buffer with so many of these, and it is aligned for them.
+        let told =
+            unsafe { std::slice::from_raw_parts(buffer.as_ptr().cast::<win::ENUM_SERVICE_STATUSW>(), count as usize) };
+        // SAFETY: the names lie in the buffer and end with a NUL.
+        Ok(told.iter().map(|service| unsafe { text(service.lpServiceName) }).collect())
+    }
+
+    fn names(&self) -> Win<Vec<(String, String)>> {
+        let manager = self.manager(false)?;
+        let mut count = 0;
+        // SAFETY: the manager is open; the buffer has the size that is given; all of it is asked for at once.
+        let buffer = filled(|buffer, size, needed| unsafe {
+            let (mut next, mut more) = (0, 0);
+            let told = win::EnumServicesStatusExW(
+                manager,
+                win::SC_ENUM_PROCESS_INFO,
+                win::SERVICE_WIN32,
+                win::SERVICE_STATE_ALL,
+                buffer,
+                size,
+                &raw mut more,
+                &raw mut count,
+                &raw mut next,
+                null(),
+            );
+            // It tells what is left, not what it takes.
+            *needed = if told == 0 { size.saturating_add(more) } else { 0 };
+            told
+        })?;
+        // SAFETY: the call filled the buffer with so many of these, and it is aligned for them.
+        let told = unsafe {
+            std::slice::from_raw_parts(buffer.as_ptr().cast::<win::ENUM_SERVICE_STATUS_PROCESSW>(), count as usize)
+        };
+        // SAFETY: the names lie in the buffer and end with a NUL.
+        Ok(told.iter().map(|service| unsafe { (text(service.lpServiceName), text(service.lpDisplayName)) }).collect())
+    }
+
+    fn security(&self, service: Raw) -> Win<String> {
+        // SAFETY: the service is open; the buffer has the size that is given.
+        let mut buffer = filled(|buffer, size, needed| unsafe {
+            win::QueryServiceObjectSecurity(handle(service), DACL_SECURITY_INFORMATION, buffer.cast(), size, needed)
+        })?;
+        let descriptor: PSECURITY_DESCRIPTOR = buffer.as_mut_ptr().cast();
+        // SAFETY: the call filled the buffer with a valid descriptor.
+        unsafe { files::written(descriptor, DACL_SECURITY_INFORMATION) }.map_err(|error| of_io(&error))
+    }
+
+    fn set_security(&self, service: Raw, sddl: &str) -> Win<()> {
+        let descriptor = files::descriptor(sddl).map_err(|error| of_io(&error))?;
+        // SAFETY: the service is open, the descriptor is valid and lives on.
+        done(unsafe { win::SetServiceObjectSecurity(handle(service), DACL_SECURITY_INFORMATION, descriptor.0) })
+    }
+
+    fn source(&self, name: &str) -> Win<Option<Registered>> {
+        registry::source(name)
+    }
+
+    fn register_source(&self, source: &EventSource, owner: &str) -> Win<()> {
+        registry::register_source(source, owner)
+    }
+
+    fn remove_source(&self, name: &str) -> Win<()> {
+        registry::remove_source(name)
+    }
+
+    fn machine(&self) -> String {
+        accounts::machine()
+    }
+
+    fn sid(&self, account: &str) -> Win<Option<String>> {
+        accounts::sid(account)
+    }
+
+    fn own_sid(&self) -> Win<String> {
+        files::own_sid().map_err(|error| of_io(&error))
+    }
+
+    fn may_log_on(&self, sid: &str) -> Win<bool> {
+        accounts::may_log_on(sid)
+    }
+
+    fn let_log_on(&self, sid: &str, may: bool) -> Win<()> {
+        accounts::let_log_on(sid, may)
+    }
+
+    fn process_ended(&self, pid: u32, within: Duration) -> bool {
+        // SAFETY: no pointers are handed over.
+        let process = unsafe { OpenProcess(PROCESS_SYNCHRONIZE, 0, pid) };
+        if process.is_null() {
+            // There is no such process any more; or it is none of ours to look at, and the state has to do.
+            return true;
+        }
+        // SAFETY: it was just opened, and belongs to nobody else.
+        let process = unsafe { OwnedHandle::from_raw_handle(process) };
+        let time = u32::try_from(within.as_millis()).unwrap_or(u32::MAX - 1);
+        use std::os::windows::io::AsRawHandle;
+        // SAFETY: the process is open.
+        unsafe { WaitForSingleObject(process.as_raw_handle(), time) != WAIT_TIMEOUT }
+    }
+
+    fn programs(&self) -> Vec<String> {
+        accounts::programs()
+    }
+
+    fn file_security(&self, path: &Path) -> Win<Option<String>> {
+        files::of_file(path).map_err(|error| of_io(&error))
+    }
+
+    fn let_at_file(&self, path: &Path, sid: &str, change: bool) -> Win<()> {
+        files::let_at(path, sid, change).map_err(|error| of_io(&error))
+    }
+
+    fn clock(&self) -> Duration {
+        static BEGIN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+        BEGIN.elapsed()
+    }
+
+    fn pause(&self, time: Duration) {
+        crate::system::pause(time);
+    }
+}
