@@ -151,6 +151,9 @@ impl Session {
     /// Takes the scope's lock, and finishes or rolls back what a killed command left. The notes tell of that. Since
     /// another command may have been waited for, the receipts are read again.
     pub fn lock(&mut self, command: &str, progress: &mut dyn Progress) -> Result<(Lock, Vec<String>)> {
+        if !self.offline() {
+            system::machine::check_elevated(self.layout.scope)?;
+        }
         system::machine::make_state_folders(&self.layout)?;
         let path = self.layout.on_disk(&self.layout.lock());
         let lock = Lock::acquire(&path, command, LOCK_WAIT, progress)?;

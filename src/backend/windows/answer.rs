@@ -126,7 +126,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             service,
             |s| {
                 s.watch.as_ref().is_some_and(|watch| watch.action == WatchAction::Reload)
-                    && !s.reload.as_ref().is_some_and(|reload| !matches!(reload.action, ReloadAction::Signal(_)))
+                    && s.reload.as_ref().is_none_or(|reload| matches!(reload.action, ReloadAction::Signal(_)))
             },
             host("done by the host"),
             "a change shall reload the service, and it has no `reload` that works here",

@@ -62,7 +62,7 @@ impl Backend for Windows {
 
     #[cfg(windows)]
     fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
-        Ok(Box::new(act::manager::Scm::new(Box::new(act::scm::real::Windows::default()), target.clone())))
+        Ok(act::connect(target))
     }
 
     #[cfg(not(windows))]

@@ -354,7 +354,8 @@ fn with_remedy(error: Error, path: &Path) -> Error {
         if home.is_some_and(|home| path.starts_with(home)) {
             return error.hint(format!("look at who owns `{}` and its folders", path.display()));
         }
-        return error.hint("run it with sudo, or with `--user` for services of your own");
+        let elevated = if cfg!(windows) { "in an elevated prompt (\"Run as administrator\")" } else { "with sudo" };
+        return error.hint(format!("run it {elevated}, or with `--user` for services of your own"));
     }
     error
 }

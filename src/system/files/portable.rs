@@ -1,6 +1,8 @@
 //! Files where there are no `*at()` calls: by path, with every folder on the way looked at first.
 //!
-//! Permission bits and owners have no meaning here; what protects a file is the access list that it inherits.
+//! Of permission bits only one thing has a meaning here: what only its owner may read (0600, 0700) gets an access list of
+//! its own for administrators, the system and who makes it, and everything else inherits the list of its folder. A look
+//! tells 0600 of what not everybody can read, and 0644 of the rest.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, OpenOptions};
@@ -9,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use super::{Found, MAX_FILE, temporary_name};
 use crate::error::{Error, IoContext, Result};
+#[cfg(windows)]
+use crate::system::access::files as lists;
 
 /// A folder whose way was looked at.
 #[derive(Debug)]
@@ -38,11 +42,12 @@ impl Folder {
     }
 
     /// Makes what is missing of a folder, and gives those it made, outermost first.
-    pub(super) fn make(path: &Path, _mode: u32) -> Result<Vec<PathBuf>> {
+    pub(super) fn make(path: &Path, mode: u32) -> Result<Vec<PathBuf>> {
         let mut missing: Vec<_> = path.ancestors().take_while(|path| fs::symlink_metadata(path).is_err()).collect();
         missing.reverse();
         for path in &missing {
-            fs::create_dir(path).doing(format_args!("make the folder `{}`", path.display()))?;
+            let done = if is_private(mode) { sys::make_private(path) } else { fs::create_dir(path) };
+            done.doing(format_args!("make the folder `{}`", path.display()))?;
         }
         Ok(missing.into_iter().map(Path::to_owned).collect())
     }
@@ -64,8 +69,8 @@ impl Folder {
             return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 16 MiB"));
         }
         let mut content = Vec::new();
-        fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut content)?;
-        Ok(Found::File { content, mode: 0o644, uid: 0, gid: 0 })
+        fs::File::open(&path)?.take(MAX_FILE).read_to_end(&mut content)?;
+        Ok(Found::File { content, mode: sys::mode(&path)?, uid: 0, gid: 0 })
     }
 
     /// The names in it.
@@ -74,15 +79,19 @@ impl Folder {
     }
 
     /// Puts a file under this name.
-    pub(super) fn put(&self, name: &OsStr, content: &[u8], _: u32, _: Option<(u32, u32)>) -> io::Result<Written> {
+    pub(super) fn put(&self, name: &OsStr, content: &[u8], mode: u32, _: Option<(u32, u32)>) -> io::Result<Written> {
         let temporary = self.0.join(temporary_name());
         let put = (|| {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+            let mut file = if is_private(mode) {
+                sys::create_private(&temporary)?
+            } else {
+                OpenOptions::new().write(true).create_new(true).open(&temporary)?
+            };
             file.write_all(content)?;
             file.sync_all()?;
             // Closed before the rename: what is open can't be renamed everywhere.
             drop(file);
-            fs::rename(&temporary, self.0.join(name))
+            sys::rename(&temporary, &self.0.join(name))
         })();
         if put.is_err() {
             // The first error is the one to tell; what can't be removed now, `sweep` finds.
@@ -166,6 +175,90 @@ impl Log {
     /// Adds bytes. A crash of the program does not lose them; a power cut may.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.0.write_all(bytes).doing("write the journal")
+    }
+}
+
+/// Whether bits say that only the owner may do anything.
+const fn is_private(mode: u32) -> bool {
+    mode.is_multiple_of(0o100)
+}
+
+#[cfg(windows)]
+mod sys {
+    use std::{fs, io, path::Path};
+
+    use super::lists;
+
+    /// What the bits would be that say who can read it.
+    pub(super) fn mode(path: &Path) -> io::Result<u32> {
+        Ok(if lists::is_readable_by_all(path)? { 0o644 } else { 0o600 })
+    }
+
+    pub(super) fn create_private(path: &Path) -> io::Result<fs::File> {
+        lists::create_private(path)
+    }
+
+    pub(super) fn make_private(path: &Path) -> io::Result<()> {
+        lists::make_guarded_folder(path, false)
+    }
+
+    /// Renames over what is there. A program that runs cannot be replaced, but renamed: it is put aside, to be removed when it
+    /// has ended. Programs that look into every new file have it open for a moment, so all that is tried again for some
+    /// seconds.
+    pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+        const ACCESS_DENIED: i32 = 5;
+        const SHARING_VIOLATION: i32 = 32;
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(5);
+        loop {
+            match fs::rename(from, to) {
+                Err(error)
+                    if matches!(error.raw_os_error(), Some(ACCESS_DENIED | SHARING_VIOLATION))
+                        && to.is_file()
+                        && std::time::Instant::now() < end =>
+                {
+                    if put_aside(from, to).is_ok() {
+                        return Ok(());
+                    }
+                    crate::system::pause(std::time::Duration::from_millis(50));
+                }
+                renamed => return renamed,
+            }
+        }
+    }
+
+    /// Names what is there like a temporary, which `sweep` removes once it can be, and takes its place.
+    fn put_aside(from: &Path, to: &Path) -> io::Result<()> {
+        let aside = to.with_file_name(super::temporary_name());
+        fs::rename(to, &aside)?;
+        fs::rename(from, to).inspect_err(|_| {
+            // Back to what was; the error that is told is the first.
+            let _ = fs::rename(&aside, to);
+        })?;
+        // It may still run.
+        let _ = fs::remove_file(&aside);
+        Ok(())
+    }
+}
+
+#[cfg(not(windows))]
+mod sys {
+    use std::{fs, io, path::Path};
+
+    #[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
+    pub(super) fn mode(_: &Path) -> io::Result<u32> {
+        Ok(0o644)
+    }
+
+    pub(super) fn create_private(path: &Path) -> io::Result<fs::File> {
+        fs::OpenOptions::new().write(true).create_new(true).open(path)
+    }
+
+    pub(super) fn make_private(path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
     }
 }
 

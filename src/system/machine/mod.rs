@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::files;
 use crate::error::{Error, Result};
 use crate::facts::{Facts, PathKind};
 use crate::layout::{Layout, Scope};
@@ -56,6 +55,18 @@ pub fn layout(scope: Scope, root: Option<PathBuf>) -> Result<Layout> {
     Ok(layout.under(root))
 }
 
+/// On Windows what concerns the machine takes an elevated administrator: said before anything is begun.
+pub fn check_elevated(scope: Scope) -> Result<()> {
+    if !cfg!(windows) || scope == Scope::User || is_root() {
+        return Ok(());
+    }
+    let words: Vec<String> =
+        std::env::args_os().map(|word| crate::quote::windows::Argument(&word.to_string_lossy()).to_string()).collect();
+    Err(Error::not_permitted("the machine's services can be changed by an elevated administrator only")
+        .hint(format!("in a prompt that was opened with \"Run as administrator\": {}", words.join(" ")))
+        .hint("`--user` is for services of your own"))
+}
+
 /// Makes the folder of the state, and sees that nobody else can write there.
 pub fn make_state_folders(layout: &Layout) -> Result<()> {
     make_own(&layout.on_disk(&layout.state), folder_mode(layout.scope))
@@ -75,7 +86,7 @@ const fn folder_mode(scope: Scope) -> u32 {
 
 /// Makes a folder that is root's or ours alone; refuses one that somebody else made first or can write in.
 fn make_own(path: &Path, mode: u32) -> Result<()> {
-    files::make_folders(path, mode)?;
+    sys::make_guarded(path, mode)?;
     match sys::stranger(path)? {
         None => Ok(()),
         Some(why) => Err(Error::not_permitted(format!("refused to use the folder `{}`: {why}", path.display()))

@@ -29,11 +29,12 @@ pub fn account(_: Option<&str>, _: Option<&str>) -> Result<(u32, u32)> {
     Ok(ids())
 }
 
-/// Whether we may change the machine: an elevated administrator.
+/// Whether we may change the machine: an elevated administrator. `DAEMONCTL_ASSUME_ELEVATED=1` says so where it can't be
+/// told (Wine); it gives no right that Windows does not give.
 #[must_use]
 pub fn is_root() -> bool {
     #[cfg(windows)]
-    return elevated();
+    return std::env::var_os("DAEMONCTL_ASSUME_ELEVATED").is_some_and(|yes| yes == "1") || elevated();
     #[cfg(not(windows))]
     return false;
 }
@@ -87,7 +88,48 @@ pub(super) fn user_layout(base: &BaseDirs, own: &ProjectDirs) -> Layout {
     }
 }
 
-/// Why a folder is not ours alone. Folders here inherit the access list of the one above.
+/// Makes a folder that only we can write in: what it would inherit here (`C:\ProgramData`) lets every user make files.
+#[cfg(windows)]
+pub(super) fn make_guarded(path: &Path, mode: u32) -> Result<()> {
+    use crate::error::IoContext;
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        crate::system::files::make_folders(parent, 0o755)?;
+    }
+    match crate::system::access::files::make_guarded_folder(path, mode & 0o005 != 0) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        done => done.doing(format_args!("make the folder `{}`", path.display())),
+    }
+}
+
+/// Makes a folder.
+#[cfg(not(windows))]
+pub(super) fn make_guarded(path: &Path, mode: u32) -> Result<()> {
+    crate::system::files::make_folders(path, mode).map(drop)
+}
+
+/// Why a folder is not ours alone: it is a link, or strangers can write in it.
+#[cfg(windows)]
+pub(super) fn stranger(path: &Path) -> Result<Option<String>> {
+    use crate::error::IoContext;
+    use crate::system::access::judge::{self, Thing};
+    use crate::system::access::{files, sddl};
+    let doing = || format!("look at the access list of `{}`", path.display());
+    let seen = std::fs::symlink_metadata(path).doing(doing())?;
+    if seen.is_symlink() {
+        return Ok(Some("it is a link to somewhere else".to_owned()));
+    }
+    let text = files::of_file(path).doing(doing())?.unwrap_or_default();
+    let Some(list) = sddl::parse(&text) else { return Ok(Some(format!("its access list `{text}` is not understood"))) };
+    let own = files::own_sid().doing("tell who asks")?;
+    let weak = judge::weaknesses(&list, Thing::Folder, &own);
+    Ok((!weak.is_empty()).then(|| weak.join("; ")))
+}
+
+/// Why a folder is not ours alone.
+#[cfg(not(windows))]
 #[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
 pub(super) fn stranger(_: &Path) -> Result<Option<String>> {
     Ok(None)

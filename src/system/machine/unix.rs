@@ -51,6 +51,11 @@ pub fn is_root() -> bool {
     geteuid().is_root()
 }
 
+/// Makes a folder that only we can write in.
+pub(super) fn make_guarded(path: &Path, mode: u32) -> Result<()> {
+    crate::system::files::make_folders(path, mode).map(drop)
+}
+
 pub(super) fn system_layout() -> Layout {
     if !cfg!(target_os = "macos") {
         return Layout::unix_system();

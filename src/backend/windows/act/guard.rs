@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::codes::Tried;
-use super::scm::ScmApi;
+use super::codes::{Code, Tried};
+use super::scm::{Held, ScmApi, access};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, below};
 use crate::service::{
@@ -112,8 +112,34 @@ pub(super) fn look(api: &dyn ScmApi, manifest: &Path, services: &[Service]) -> R
             }
         }
     }
+    for service in services {
+        weak.extend(itself(api, &service.id(), &own)?);
+    }
     weak.sort();
     weak.dedup();
+    Ok(weak)
+}
+
+/// Who may change the service itself, where it is there already, or its key in the registry.
+fn itself(api: &dyn ScmApi, id: &str, own: &str) -> Result<Vec<String>> {
+    let mut weak = Vec::new();
+    let mut judge = |text: &str, thing: Thing, what: &str| {
+        if let Some(list) = sddl::parse(text).filter(|list| list.entries.as_ref().is_none_or(|list| !list.is_empty())) {
+            let found = judge::weaknesses(&list, thing, own);
+            weak.extend(found.into_iter().map(|why| format!("{what} `{id}`: {why}")));
+        }
+    };
+    match Held::open(api, id, access::READ_CONTROL) {
+        Ok(held) => {
+            let text = api.security(held.raw).tried(format_args!("look at the access list of `{id}`"))?;
+            judge(&text, Thing::Service, "the service");
+        }
+        Err(Code::SERVICE_DOES_NOT_EXIST) => return Ok(weak),
+        Err(code) => return Err(code.error(format_args!("look at the access list of `{id}`"))),
+    }
+    if let Some(text) = api.key_security(id).tried(format_args!("look at the registry key of `{id}`"))? {
+        judge(&text, Thing::RegistryKey, "the registry key of");
+    }
     Ok(weak)
 }
 

@@ -1,13 +1,19 @@
 //! What acts. It is the same code on every system but for the one seam, `scm`, so that it is tested on every system.
 
-pub(super) mod codes;
-pub(super) mod entry;
-pub(super) mod guard;
-pub(super) mod identity;
-pub(super) mod manager;
-pub(super) mod rights;
-pub(super) mod scm;
+mod codes;
+mod entry;
+mod guard;
+mod identity;
+mod manager;
+mod rights;
+mod scm;
 #[cfg(test)]
 mod tests;
-pub(super) mod verbs;
-pub(super) mod wait;
+mod verbs;
+mod wait;
+
+/// The way to the service control manager of this machine.
+#[cfg(windows)]
+pub(super) fn connect(target: &crate::backend::Target) -> Box<dyn crate::backend::Manager> {
+    Box::new(manager::Scm::new(Box::new(scm::real::Windows::default()), target.clone()))
+}

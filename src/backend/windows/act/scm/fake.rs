@@ -58,6 +58,8 @@ pub(in super::super) struct Machine {
     pub(in super::super) accounts: BTreeMap<String, String>,
     pub(in super::super) log_on: BTreeSet<String>,
     pub(in super::super) files: BTreeMap<PathBuf, String>,
+    /// Access lists of services' keys in the registry.
+    pub(in super::super) keys: BTreeMap<String, String>,
     /// Paths with who may read (false) or change (true) them.
     pub(in super::super) let_at: Vec<(PathBuf, String, bool)>,
     /// Levels that this Windows does not know, with its answer.
@@ -485,6 +487,10 @@ impl ScmApi for Fake {
 
     fn file_security(&self, path: &Path) -> Win<Option<String>> {
         Ok(self.machine.borrow().files.get(path).cloned())
+    }
+
+    fn key_security(&self, service: &str) -> Win<Option<String>> {
+        Ok(self.machine.borrow().keys.get(service).cloned())
     }
 
     fn let_at_file(&self, path: &Path, sid: &str, change: bool) -> Win<()> {

@@ -236,6 +236,8 @@ pub(super) trait ScmApi {
 
     /// Owner and access list of a file or folder in SDDL; None: nothing is there.
     fn file_security(&self, path: &Path) -> Win<Option<String>>;
+    /// Owner and access list of a service's key in the registry in SDDL; None: there is none.
+    fn key_security(&self, service: &str) -> Win<Option<String>>;
     /// Lets an account read (or change) a file, or a folder with all that comes into it.
     fn let_at_file(&self, path: &Path, sid: &str, change: bool) -> Win<()>;
 

@@ -1,12 +1,13 @@
 //! The service control manager of this machine.
 
-use std::os::windows::io::{FromRawHandle, OwnedHandle};
+use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{GetLastError, WAIT_TIMEOUT};
+use windows_sys::Win32::Security::Authorization::SE_REGISTRY_KEY;
 use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR};
 use windows_sys::Win32::System::Services as win;
 use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
@@ -288,8 +289,8 @@ impl ScmApi for Windows {
     }
 
     fn set_level(&self, service: Raw, level: &Level) -> Win<()> {
-        // SAFETY: used below with structures of the level, whose texts and lists live on for the call.
         let set = |info: *const core::ffi::c_void| {
+            // SAFETY: used below with structures of the level, whose texts and lists live on for the call.
             done(unsafe { win::ChangeServiceConfig2W(handle(service), level.kind() as u32, info) })
         };
         match level {
@@ -490,7 +491,6 @@ impl ScmApi for Windows {
         // SAFETY: it was just opened, and belongs to nobody else.
         let process = unsafe { OwnedHandle::from_raw_handle(process) };
         let time = u32::try_from(within.as_millis()).unwrap_or(u32::MAX - 1);
-        use std::os::windows::io::AsRawHandle;
         // SAFETY: the process is open.
         unsafe { WaitForSingleObject(process.as_raw_handle(), time) != WAIT_TIMEOUT }
     }
@@ -501,6 +501,11 @@ impl ScmApi for Windows {
 
     fn file_security(&self, path: &Path) -> Win<Option<String>> {
         files::of_file(path).map_err(|error| of_io(&error))
+    }
+
+    fn key_security(&self, service: &str) -> Win<Option<String>> {
+        let key = format!(r"MACHINE\SYSTEM\CurrentControlSet\Services\{service}");
+        files::of_object(&wide(&key), SE_REGISTRY_KEY).map_err(|error| of_io(&error))
     }
 
     fn let_at_file(&self, path: &Path, sid: &str, change: bool) -> Win<()> {

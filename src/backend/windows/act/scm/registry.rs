@@ -16,28 +16,22 @@ const OWNER: &str = "DaemonctlService";
 const TYPES: u32 = 7;
 
 /// The Win32 code within an HRESULT.
-fn code(error: &windows_registry::Error) -> Code {
-    Code(error.code().0.cast_unsigned() & 0xffff)
+fn code(error: impl Into<std::io::Error>) -> Code {
+    Code(error.into().raw_os_error().map_or(0, i32::cast_unsigned) & 0xffff)
 }
 
-trait Absent<T> {
-    /// What is not there is None.
-    fn absent(self) -> Win<Option<T>>;
-}
-
-impl<T> Absent<T> for windows_registry::Result<T> {
-    fn absent(self) -> Win<Option<T>> {
-        match self.map_err(|error| code(&error)) {
-            Ok(found) => Ok(Some(found)),
-            Err(Code::FILE_NOT_FOUND | Code::PATH_NOT_FOUND) => Ok(None),
-            Err(code) => Err(code),
-        }
+/// What is not there is None.
+fn absent<T>(found: Result<T, impl Into<std::io::Error>>) -> Win<Option<T>> {
+    match found.map_err(code) {
+        Ok(found) => Ok(Some(found)),
+        Err(Code::FILE_NOT_FOUND | Code::PATH_NOT_FOUND) => Ok(None),
+        Err(code) => Err(code),
     }
 }
 
 pub(super) fn source(name: &str) -> Win<Option<Registered>> {
-    let Some(key) = LOCAL_MACHINE.open(format!(r"{SOURCES}\{name}")).absent()? else { return Ok(None) };
-    let value = |name: &str| key.get_string(name).absent();
+    let Some(key) = absent(LOCAL_MACHINE.open(format!(r"{SOURCES}\{name}")))? else { return Ok(None) };
+    let value = |name: &str| absent(key.get_string(name));
     let message_file = value("EventMessageFile")?.unwrap_or_default();
     Ok(Some(Registered { source: EventSource { name: name.to_owned(), message_file }, owner: value(OWNER)? }))
 }
@@ -48,12 +42,11 @@ pub(super) fn register_source(source: &EventSource, owner: &str) -> Win<()> {
         key.set_u32("TypesSupported", TYPES)?;
         key.set_string(OWNER, owner)
     };
-    LOCAL_MACHINE.create(format!(r"{SOURCES}\{}", source.name)).and_then(fill).map_err(|error| code(&error))
+    LOCAL_MACHINE.create(format!(r"{SOURCES}\{}", source.name)).and_then(fill).map_err(code)
 }
 
 pub(super) fn remove_source(name: &str) -> Win<()> {
-    let removed = LOCAL_MACHINE.open(SOURCES).and_then(|_| LOCAL_MACHINE.remove_tree(format!(r"{SOURCES}\{name}")));
-    removed.absent().map(drop)
+    absent(LOCAL_MACHINE.remove_tree(format!(r"{SOURCES}\{name}"))).map(drop)
 }
 
 /// What a service depends on, groups among it.

@@ -233,6 +233,20 @@ fn what_strangers_may_write_is_refused_unless_told_otherwise() {
 }
 
 #[test]
+fn a_service_that_strangers_may_change_is_told() {
+    let machine = Box_::new();
+    machine.install(WEB).unwrap();
+    {
+        let scm = &mut machine.scm.machine.borrow_mut();
+        scm.services.get_mut("web").unwrap().list.push_str("(A;;DC;;;BU)");
+        scm.keys.insert("web".to_owned(), "O:BAD:(A;;KA;;;BA)(A;;KW;;;WD)".to_owned());
+    }
+    let said = told(&machine.install(&format!("{WEB}display_name = 'x'\n")).map(drop).unwrap_err());
+    assert!(said.contains("the service `web`: Users (S-1-5-32-545) may change its configuration"), "{said}");
+    assert!(said.contains("the registry key of `web`: Everyone (S-1-1-0) may set its values"), "{said}");
+}
+
+#[test]
 fn codes_are_told_with_their_names() {
     let machine = Box_::new();
     machine.scm.machine.borrow_mut().answers.insert("create", vec![5]);
