@@ -58,6 +58,7 @@ impl Box_ {
             version: None,
             layout: self.layout.clone(),
             local: true,
+            background: false,
             host_binary: crate::system::host_binary::path(&self.layout).unwrap(),
         }
     }
