@@ -4,7 +4,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use daemonctl::service::{LogFile, Restart, RestartLimit, RestartPolicy, Service};
+use daemonctl::service::{LogFile, Reload, ReloadAction, Restart, RestartLimit, RestartPolicy, Service, Signal};
 
 use super::support::*;
 
@@ -48,12 +48,17 @@ impl Shim {
 #[test]
 fn it_tells_the_manager_above_and_stops_on_term() {
     let mut web = service("web", child(&["notify", "--after", "20", "--status", "well"]));
+    web.reload = Some(Reload { action: ReloadAction::Signal(Signal::Hup), check: None });
     web.ready = Some(daemonctl::service::Ready {
         when: daemonctl::service::ReadyWhen::Notify,
         timeout: Duration::from_secs(10),
     });
     let shim = Shim::new(&web);
     let mut process = shim.run();
+    shim.heard("READY=1");
+    // What it says of a reload goes on, in its order.
+    signal(process.id(), libc::SIGHUP);
+    shim.heard("RELOADING=1\nMONOTONIC_USEC=");
     shim.heard("READY=1");
     signal(process.id(), libc::SIGTERM);
     shim.heard("STOPPING=1");

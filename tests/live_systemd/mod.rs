@@ -1,3 +1,4 @@
 //! What only systemd has.
 
 mod foreign_units;
+mod notify;

@@ -72,7 +72,26 @@ impl Engine {
         let Some(unit) = self.units.get_mut(id) else { return };
         for line in message.lines() {
             match line.split_once('=') {
-                Some(("READY", "1")) => self.queue.push_back((Rc::clone(id), crate::host::machine::Event::Ready)),
+                Some(("READY", "1")) => {
+                    if std::mem::take(&mut unit.reloading) {
+                        unit.waiting = None;
+                        self.dirty = true;
+                        if let Some(above) = &self.passed_on {
+                            above.send("READY=1");
+                        }
+                    }
+                    self.queue.push_back((Rc::clone(id), crate::host::machine::Event::Ready));
+                }
+                Some(("RELOADING", "1")) if unit.state.current == Current::Running => {
+                    unit.reloading = true;
+                    unit.waiting = Some("reads its configuration again".to_owned());
+                    self.dirty = true;
+                    if let Some(above) = &self.passed_on {
+                        // With the time beside it, if it came with one: some managers want that.
+                        let time = message.lines().find(|line| line.starts_with("MONOTONIC_USEC="));
+                        above.send(&std::iter::once(line).chain(time).collect::<Vec<_>>().join("\n"));
+                    }
+                }
                 Some(("STATUS", text)) => {
                     unit.says = Some(text.to_owned()).filter(|text| !text.is_empty());
                     self.dirty = true;

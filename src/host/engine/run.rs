@@ -154,6 +154,7 @@ impl Engine {
             self.dirty = true;
             if before.0 != after.0 {
                 unit.waiting = None;
+                unit.reloading = false;
                 // Before the actions: the first signal is the first line of the report.
                 unit.stop_ladder(before.0);
             }

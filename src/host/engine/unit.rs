@@ -47,6 +47,8 @@ pub(super) struct Unit {
     /// The conditions, hooks or stop command under way.
     pub(super) work: Option<AbortHandle>,
     pub(super) waiting: Option<String>,
+    /// It has said that it reads its configuration again, and not yet that it has.
+    pub(super) reloading: bool,
     pub(super) healthy: Option<bool>,
     pub(super) checks: Vec<Check>,
     pub(super) says: Option<String>,
@@ -85,6 +87,7 @@ impl Unit {
             watchers: Vec::new(),
             work: None,
             waiting: None,
+            reloading: false,
             healthy: None,
             checks: Vec::new(),
             says: None,
