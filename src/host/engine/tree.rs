@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::unit::Unit;
 use super::{Engine, Id, Seen};
 use crate::host::machine::{Current, Event};
 use crate::host::sys::{self, Group};
@@ -47,7 +48,7 @@ impl Engine {
         let signal = unit.service.stop.signal;
         if kill {
             unit.sent(sys::KILL.to_owned(), rest.clone());
-            sys::kill_all(&rest, unit.cgroup.as_ref());
+            sys::kill_all(&rest, whole_group(unit));
         } else {
             unit.sent(sys::stop_name(signal), rest.clone());
             sys::ask_to_end(&rest, signal);
@@ -68,9 +69,7 @@ impl Engine {
             all.push(main.pid);
         }
         if let Some(unit) = self.units.get_mut(id) {
-            // Where only the main process is meant, its group is not.
-            let group = unit.cgroup.as_ref().filter(|_| unit.service.stop.kill != KillScope::Main);
-            sys::kill_all(&all, group);
+            sys::kill_all(&all, whole_group(unit));
             unit.sent(sys::KILL.to_owned(), all);
         }
     }
@@ -108,4 +107,14 @@ impl Engine {
     fn is_others(&self, pid: i32, id: &Id) -> bool {
         self.mains.get(&pid).is_some_and(|owner| owner != id) || self.commands.knows(pid)
     }
+}
+
+/// Its control group or job, if all in it is to be killed: it holds more than the main process and its process group.
+fn whole_group(unit: &Unit) -> Option<&Group> {
+    let whole = match unit.service.stop.kill {
+        KillScope::Tree => true,
+        KillScope::Group => !sys::HAS_PROCESS_GROUPS,
+        KillScope::Main => false,
+    };
+    unit.cgroup.as_ref().filter(|_| whole)
 }

@@ -64,16 +64,25 @@ impl Group {
         self.folders.iter().map(|folder| File::options().write(true).open(folder.join("cgroup.procs"))).collect()
     }
 
-    /// The processes in it.
+    /// The processes in it, and in groups that they made below it.
     #[must_use]
     pub fn members(&self) -> Vec<i32> {
-        let read = |folder: &PathBuf| fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
-        self.folders.first().map(read).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect()
+        let read = |folder: PathBuf| fs::read_to_string(folder.join("cgroup.procs")).unwrap_or_default();
+        let lists: Vec<String> =
+            self.folders.first().map(|folder| below(folder)).into_iter().flatten().map(read).collect();
+        lists.iter().flat_map(|list| list.lines()).filter_map(|line| line.parse().ok()).collect()
+    }
+
+    /// Kills every process in it at once, those that are just being made too. False: this kernel can't, or it is of
+    /// version 1, and its members must be killed one by one.
+    #[must_use]
+    pub fn kill(&self) -> bool {
+        self.folders.iter().any(|folder| write(&folder.join("cgroup.kill"), "1").is_ok())
     }
 
     /// Takes it away, if no process is left in it.
     pub fn remove(&self) {
-        for folder in &self.folders {
+        for folder in self.folders.iter().flat_map(|folder| below(folder).into_iter().rev()) {
             let _ = fs::remove_dir(folder);
         }
     }
@@ -86,6 +95,20 @@ pub fn possible(limits: &Limits) -> Result<()> {
         place.and_then(|place| place.may_make(controller)).map_err(|why| refused(key, &why))?;
     }
     Ok(())
+}
+
+/// A group and all below it, each behind the one above it.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    let mut next = 0;
+    while let Some(folder) = found.get(next) {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let more: Vec<PathBuf> = folders.map(|entry| entry.path()).collect();
+        found.extend(more);
+        next += 1;
+    }
+    found
 }
 
 fn refused(key: &str, why: &str) -> Error {
@@ -276,5 +299,57 @@ mod tests {
             ["memory.limit_in_bytes=1048576", "cpu.cfs_period_us=100000", "cpu.cfs_quota_us=150000", "pids.max=7"]
         );
         assert_eq!(needed(&Limits::default()).count(), 0);
+    }
+
+    /// Runs in a mount namespace where `DAEMONCTL_TEST_CGROUP` is the unified hierarchy.
+    #[test]
+    #[ignore = "run by the next one"]
+    fn in_version_2() {
+        use std::os::unix::process::CommandExt;
+        use std::process::Stdio;
+        let Some(mount) = std::env::var_os("DAEMONCTL_TEST_CGROUP") else { return };
+        let folder = Path::new(&mount).join(format!("daemonctl-test-{}", std::process::id()));
+        fs::create_dir(&folder).unwrap();
+        let group = Group { folders: vec![folder.clone()] };
+        let entrances = group.entrances().unwrap();
+        let mut command = std::process::Command::new("/bin/sh");
+        let script = "trap '' TERM; (setsid env -i sleep 1000 &); mkdir $0/own; sleep 1000 & echo $! > $0/own/cgroup.procs; wait";
+        command.args(["-c", script]).arg(&folder).stdout(Stdio::null()).stderr(Stdio::null());
+        // SAFETY: one system call on what was opened before.
+        unsafe { command.pre_exec(move || nix::unistd::write(&entrances[0], b"0").map(drop).map_err(Into::into)) };
+        let mut main = command.spawn().unwrap();
+        let until = |what: &dyn Fn() -> bool| {
+            let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+            while !what() {
+                assert!(std::time::Instant::now() < end, "{:?}", group.members());
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        };
+        // The shell, the one that left its session and environment, and the one in a group that they made themselves.
+        until(&|| {
+            group.members().len() >= 3
+                && !fs::read_to_string(folder.join("own/cgroup.procs")).unwrap_or_default().is_empty()
+        });
+        assert!(group.kill());
+        main.wait().unwrap();
+        until(&|| group.members().is_empty());
+        group.remove();
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_group_of_version_2_is_killed_as_one_with_all_below_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let test = std::env::current_exe().unwrap();
+        let script = "mount -t cgroup2 none \"$0\" || exit 77; exec \"$1\" --ignored --exact host::sys::unix::cgroup::tests::in_version_2";
+        let mut command = std::process::Command::new("unshare");
+        command.args(["--mount", "sh", "-c", script]).arg(folder.path()).arg(test);
+        let Ok(output) = command.env("DAEMONCTL_TEST_CGROUP", folder.path()).output() else { return };
+        let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+        if output.status.code() == Some(77) || said.contains("unshare:") {
+            eprintln!("no control groups of version 2 here: {said}");
+            return;
+        }
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
     }
 }

@@ -86,8 +86,11 @@ pub(super) fn send_group(group: i32, signal: Option<i32>) -> bool {
 /// What [`kill_all`] sends, in words.
 pub const KILL: &str = "SIGKILL";
 
-/// Kills these processes; their group, where there is one, needs no more.
-pub fn kill_all(pids: &[i32], _: Option<&super::cgroup::Group>) {
+/// Kills these processes, and all of their group at once where there is one.
+pub fn kill_all(pids: &[i32], group: Option<&super::cgroup::Group>) {
+    if group.is_some_and(super::cgroup::Group::kill) && pids.iter().all(|pid| identify(*pid).is_none()) {
+        return;
+    }
     for pid in pids {
         let _ = send(*pid, libc::SIGKILL);
     }
