@@ -72,3 +72,19 @@ fn with_kill_main_the_rest_lives_on() {
     assert!(lives(grandchild));
     signal(grandchild, libc::SIGKILL);
 }
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_daemon_that_has_cleared_session_parents_and_environment_is_found() {
+    let supervisor = Supervisor::start();
+    let script = "(setsid env -i /bin/sh -c 'echo $$ > \"$0\"; exec sleep 1000' \"$0\" &)\nexec sleep 1000";
+    let mut web = service("web", sh(script));
+    web.exec.push(supervisor.file("daemon").display().to_string());
+    supervisor.install(&web);
+    supervisor.start_unit("web").expect("started");
+    let daemon = pid_in(&supervisor.file("daemon"));
+    let environment = std::fs::read(format!("/proc/{daemon}/environ")).unwrap_or_default();
+    assert!(!String::from_utf8_lossy(&environment).contains("DAEMONCTL"), "it has cleared it");
+    assert_eq!(supervisor.stop_unit("web"), Ok(Effect::Stopped));
+    assert!(!lives(daemon), "it carries no mark in its environment, and is the service's all the same");
+}

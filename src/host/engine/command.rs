@@ -82,6 +82,7 @@ impl Commands {
             umask: setting.umask,
             account: &setting.account,
             group: None,
+            mark: "",
             sandbox: setting.sandbox.as_deref(),
             open_files: None,
             stop: StopSignal::Signal(Signal::Term),

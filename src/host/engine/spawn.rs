@@ -46,6 +46,7 @@ impl Engine {
             umask: service.umask,
             account: &setting.account,
             group: unit.cgroup.as_ref(),
+            mark: &unit.invocation,
             sandbox: setting.sandbox.as_deref(),
             open_files: service.limits.open_files,
             stop: service.stop.signal,

@@ -20,6 +20,7 @@ pub(super) struct Becomes {
     gid: Option<libc::gid_t>,
     files: Option<Files>,
     nice: Option<i32>,
+    brand: Option<u64>,
     sandbox: Option<Sandbox>,
     dir: CString,
 }
@@ -55,6 +56,7 @@ impl Becomes {
             gid: (account.groups.is_none() && other_group).then_some(account.gid),
             files: wanted.map(Files::Wanted).or_else(original),
             nice: launch.priority.map(nice),
+            brand: super::brand::of(launch.mark),
             sandbox: launch.sandbox.cloned(),
             dir: CString::new(launch.dir.as_os_str().as_bytes())?,
         })
@@ -68,6 +70,9 @@ impl Becomes {
             unsafe { libc::signal(signal, libc::SIG_DFL) };
         }
         nix::unistd::setsid()?;
+        if let Some(brand) = self.brand {
+            super::brand::put(brand);
+        }
         for group in &self.join {
             // `0` is whoever writes it.
             nix::unistd::write(group, b"0")?;

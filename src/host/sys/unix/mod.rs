@@ -2,6 +2,7 @@
 
 mod account;
 mod becomes;
+mod brand;
 mod cgroup;
 mod clock;
 mod control;

@@ -45,6 +45,8 @@ pub struct Launch<'a> {
     pub account: &'a Account,
     /// The group with its limits that it joins.
     pub group: Option<&'a Group>,
+    /// The mark of its run; empty: none.
+    pub mark: &'a str,
     /// What it is shut into.
     pub sandbox: Option<&'a Sandbox>,
     /// Most open files.

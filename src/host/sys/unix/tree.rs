@@ -76,7 +76,9 @@ pub fn mark_of(pid: i32) -> Option<String> {
 }
 
 fn has_mark(pid: i32, mark: &str) -> bool {
-    !mark.is_empty() && mark_of(pid).is_some_and(|found| found == mark)
+    // First what is one question.
+    !mark.is_empty()
+        && (super::brand::on(pid) == super::brand::of(mark) || mark_of(pid).is_some_and(|found| found == mark))
 }
 
 /// Every process whose mark starts with `prefix`, and its mark.

@@ -253,6 +253,7 @@ mod tests {
             open_files: None,
             stop: StopSignal::Signal(Signal::Term),
             priority: None,
+            mark: "",
             sandbox: None,
             stdin: None,
             stdout: Output::File(std::os::fd::OwnedFd::from(write).into()),
