@@ -57,6 +57,8 @@ pub struct Launch<'a> {
     pub group: Option<&'a Group>,
     /// What it may do: there is no such thing here.
     pub sandbox: Option<&'a Sandbox>,
+    /// Nothing here: its job is its mark.
+    pub mark: &'a str,
     /// Nothing here: there is no such limit.
     pub open_files: Option<u64>,
     /// How it will be asked to end: Ctrl-Break needs a process group, which knows no Ctrl-C.
