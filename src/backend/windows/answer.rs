@@ -68,7 +68,13 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Instances => native("one service an instance, NAME@INSTANCE"),
         Key::Host => native("nothing: every service runs under the host here"),
         Key::Type => host("a oneshot stays up when it is done; a task when its schedule says so"),
-        Key::Requires => native("the service's dependencies"),
+        Key::Requires => match service.and_then(foreign) {
+            Some(name) => refused(
+                format!("`{name}` is a unit of another service manager"),
+                "name a service of Windows in `dependencies` of `[service.NAME.windows]`",
+            ),
+            None => native("the service's dependencies"),
+        },
         Key::After => order(service.map(|s| &s.after)),
         Key::Wants => order(service.map(|s| &s.wants)),
         Key::WaitFor => host("asked before each start"),
@@ -195,6 +201,14 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             None | Some(Ok(_)) => native("the service's configuration"),
         },
     }
+}
+
+/// A unit of another manager that the service requires.
+fn foreign(service: &Service) -> Option<&str> {
+    service.requires.iter().find_map(|dependency| match dependency {
+        Dependency::Foreign(name) => Some(name.as_str()),
+        Dependency::Service(_) => None,
+    })
 }
 
 /// The manager's one sort of dependency starts the other service too, and fails with it.

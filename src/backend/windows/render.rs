@@ -161,7 +161,8 @@ fn dependencies(unit: &Service, settings: &Settings) -> Vec<String> {
     };
     for dependency in &unit.requires {
         match dependency {
-            Dependency::Foreign(name) => add(name.clone()),
+            // Refused by `answer`: it belongs to another manager.
+            Dependency::Foreign(_) => {}
             Dependency::Service(name) => match unit.instances_of.get(name) {
                 Some(instances) => instances.iter().for_each(|instance| add(format!("{name}@{instance}"))),
                 None => add(name.clone()),
