@@ -288,12 +288,7 @@ fn one(edge: &mut Edge<'_>, goal: &Goal, step: &Step, batch: &mut Batch, effects
 /// the operator is told.
 fn linger(edge: &mut Edge<'_>, on: bool) {
     let note = match (edge.manager.set_linger(on), on) {
-        (Ok(()), true) => {
-            "lingering was switched on, so that the services start at boot and outlive the login; uninstall \
-                           switches it off again"
-                .to_owned()
-        }
-        (Ok(()), false) => "lingering, which daemonctl had switched on, was switched off".to_owned(),
+        (Ok(()), on) => edge.manager.linger_note(on),
         (Err(error), true) => format!(
             "the services end with the login, since lingering could not be switched on ({error}); an administrator can: \
              `loginctl enable-linger USER`"

@@ -486,6 +486,17 @@ pub trait Manager {
     /// Switches lingering.
     fn set_linger(&mut self, on: bool) -> Result<()>;
 
+    /// What that means, for the operator.
+    fn linger_note(&self, on: bool) -> String {
+        let text = if on {
+            "lingering was switched on, so that the services start at boot and outlive the login; uninstall switches it \
+             off again"
+        } else {
+            "lingering, which daemonctl had switched on, was switched off"
+        };
+        text.to_owned()
+    }
+
     /// Gives each line that the query asks for to `sink`, merged by time, until it says stop, the end is reached
     /// (without `follow`) or a source fails.
     fn logs(&mut self, units: &[Service], query: &LogQuery, sink: &mut dyn crate::logs::Sink) -> Result<()>;

@@ -240,10 +240,32 @@ impl Manager for Embedded {
         })
     }
 
+    #[cfg(windows)]
+    fn lingers(&mut self) -> Result<Option<bool>> {
+        super::logon::starts(&self.target)
+    }
+
+    #[cfg(windows)]
+    fn set_linger(&mut self, on: bool) -> Result<()> {
+        super::logon::set(&self.target, on)
+    }
+
+    #[cfg(windows)]
+    fn linger_note(&self, on: bool) -> String {
+        let does = if on {
+            "starts when you log on (and ends when you log off)"
+        } else {
+            "does not start any more when you log on"
+        };
+        format!("the supervisor of your services {does}")
+    }
+
+    #[cfg(not(windows))]
     fn lingers(&mut self) -> Result<Option<bool>> {
         Ok(None)
     }
 
+    #[cfg(not(windows))]
     fn set_linger(&mut self, _: bool) -> Result<()> {
         Err(Error::new(Exit::Usage, "daemonctl's own supervisor has no lingering: it outlives the login anyway"))
     }

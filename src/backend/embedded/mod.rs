@@ -11,6 +11,8 @@ use crate::service::Service;
 
 mod answer;
 mod live;
+#[cfg(windows)]
+mod logon;
 mod logs;
 mod merge;
 mod render;
