@@ -29,6 +29,8 @@ pub trait View {
 pub struct Report {
     /// The exit code.
     pub exit: Exit,
+    /// The exit status of a program that is passed on in its place.
+    pub passed_on: Option<u8>,
     /// What is shown.
     pub view: Box<dyn View>,
 }
@@ -37,7 +39,7 @@ impl Report {
     /// An answer with exit code 0.
     #[must_use]
     pub fn done(view: impl View + 'static) -> Self {
-        Self { exit: Exit::Done, view: Box::new(view) }
+        Self { exit: Exit::Done, passed_on: None, view: Box::new(view) }
     }
 
     /// The same answer under another code.

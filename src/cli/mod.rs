@@ -196,10 +196,13 @@ pub fn main() -> u8 {
     };
     let context = Context { style: style::detect(cli.globals.quiet), globals: cli.globals };
     match dispatch(cli.command, &context) {
-        Ok(report) => output::report(&report, &context),
-        Err(error) => output::error(&error, &context),
+        Ok(report) => match (output::report(&report, &context), report.passed_on) {
+            // What could not be shown comes first.
+            (exit, Some(status)) if exit == report.exit => status,
+            (exit, _) => exit.code(),
+        },
+        Err(error) => output::error(&error, &context).code(),
     }
-    .code()
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<Report> {

@@ -20,6 +20,9 @@ pub struct Args {
     /// Only these services (and nothing that they depend on)
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    /// End with the exit code of the service that failed (128 and its number for a signal), not with 5: for containers
+    #[arg(long)]
+    pass_exit_code: bool,
 }
 
 /// Runs until every service has ended, or Ctrl-C stops them.
@@ -48,7 +51,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
             None => error.hint(format!("it has: {}", names().collect::<Vec<_>>().join(", "))),
         });
     }
-    let exit = host::run_foreground(services, &prepared.target.layout)?;
+    let (exit, code) = host::run_foreground(services, &prepared.target.layout)?;
     let nothing: Text = said(String::new(), serde_json::json!({ "exit": exit }));
-    Ok(Report::done(nothing).with_exit(exit))
+    let passed_on = code.filter(|_| args.pass_exit_code && exit != crate::Exit::Done);
+    Ok(Report { passed_on, ..Report::done(nothing).with_exit(exit) })
 }

@@ -141,7 +141,9 @@ pub(super) fn run_shim(mut service: Service, layout: &Layout) -> Result<Outcome>
 }
 
 /// Runs services in the foreground, their output on ours; Ctrl-C stops them politely.
-pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<Exit> {
+///
+/// Beside the exit code that says so: the one of the first that failed, as a shell tells it.
+pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<(Exit, Option<u8>)> {
     // Who was not asked for is not waited for.
     let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
     let here = |dependency: &Dependency| matches!(dependency, Dependency::Service(name) if names.contains(name));
@@ -164,7 +166,8 @@ pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<Exi
         end_at_rest: true,
         pass_on: false,
     };
-    finish(options, services).map(|outcome| outcome.exit())
+    let outcome = finish(options, services)?;
+    Ok((outcome.exit(), outcome.code.and_then(|code| u8::try_from(code).ok())))
 }
 
 /// A task is run once: its schedule is the manager's, or nobody's.

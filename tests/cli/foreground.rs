@@ -50,6 +50,18 @@ fn a_service_that_fails_is_exit_code_5() {
 }
 
 #[test]
+fn its_own_exit_code_is_passed_on_where_that_is_asked_for() {
+    let t = Test::home("run_code");
+    let run = |how: &str, code: i32| {
+        t.manifest(&format!("[service.a]\nexec = [\"{{child}}\", {how}]\nrestart = {{ policy = \"never\" }}\n"));
+        t.run(&["run", "manifest.toml", "--pass-exit-code"]).exits(code);
+    };
+    run("\"exit\", \"7\"", 7);
+    run("\"crash\", \"KILL\"", 137);
+    run("\"exit\", \"0\"", 0);
+}
+
+#[test]
 fn oneshots_that_are_done_end_it() {
     let t = Test::home("run_done");
     t.manifest("[service.a]\ntype = \"oneshot\"\nexec = [\"{child}\", \"--print\", \"done it\", \"exit\", \"0\"]\n");

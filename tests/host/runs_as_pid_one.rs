@@ -77,3 +77,32 @@ fn it_reaps_orphans_and_stops_in_order_and_exits_with_zero() {
     assert_eq!(lines()[3..], ["c", "b", "a"]);
     assert_eq!(exit.code(), Some(0));
 }
+
+#[test]
+fn one_service_in_the_foreground_passes_its_exit_code_on_and_is_stopped_by_term() {
+    let folder = tempfile::Builder::new().prefix("dctl").tempdir().expect("a folder");
+    let manifest = folder.path().join("m.toml");
+    let in_container = |script: &str| {
+        let text = format!("[service.a]\nexec = ['/bin/sh', '-c', '{script}']\nrestart = {{ policy = 'never' }}\n");
+        std::fs::write(&manifest, text).expect("write");
+        let mut command = Command::new("unshare");
+        command.args(["--pid", "--fork", "--kill-child", "--mount-proc", "--", env!("CARGO_BIN_EXE_daemonctl"), "run"]);
+        command.arg(&manifest).args(["--user", "--pass-exit-code"]).stdin(Stdio::null());
+        command.env("HOME", folder.path()).env("XDG_RUNTIME_DIR", folder.path());
+        command
+    };
+    let Ok(output) = in_container("exit 23").output() else { return };
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("unshare:") {
+        return;
+    }
+    assert_eq!(output.status.code(), Some(23), "{said}");
+    let up = folder.path().join("up");
+    let script = format!("trap \\\"exit 0\\\" TERM; echo up > {}; while :; do sleep 1000 & wait; done", up.display());
+    let script = script.replace("\\\"", "\"");
+    let mut container = in_container(&script).spawn().expect("a container");
+    until(|| up.exists()).expect("it runs");
+    let first = children(container.id()).first().map_or(0, |(pid, _)| *pid);
+    signal(first, libc::SIGTERM);
+    assert_eq!(container.wait().expect("wait").code(), Some(0));
+}
