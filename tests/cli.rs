@@ -30,6 +30,9 @@ mod render;
 #[path = "cli/bad_machine.rs"]
 mod bad_machine;
 #[cfg(unix)]
+#[path = "cli/events.rs"]
+mod events;
+#[cfg(unix)]
 #[path = "cli/foreground.rs"]
 mod foreground;
 #[cfg(target_os = "linux")]
@@ -38,3 +41,6 @@ mod full_disk;
 #[cfg(unix)]
 #[path = "cli/image.rs"]
 mod image;
+#[cfg(target_os = "linux")]
+#[path = "cli/upgrade.rs"]
+mod upgrade;
