@@ -158,9 +158,12 @@ impl PartialEq for Kept {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (
-                Self::File { content, mode, uid, gid },
-                Self::File { content: other_content, mode: other_mode, uid: other_uid, gid: other_gid },
-            ) => content == other_content && same_mode(*mode, *other_mode) && (uid, gid) == (other_uid, other_gid),
+                Self::File { content, mode, uid: user, gid: group },
+                Self::File { content: content_of_other, mode: mode_of_other, uid: others_user, gid: others_group },
+            ) => {
+                let same_owner = (user, group) == (others_user, others_group);
+                content == content_of_other && same_mode(*mode, *mode_of_other) && same_owner
+            }
             (Self::Link { target }, Self::Link { target: other }) => target == other,
             (Self::Scm(config), Self::Scm(other)) => config == other,
             _ => false,

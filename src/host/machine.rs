@@ -1,6 +1,6 @@
 //! The heart of the host: what happens to one service. Pure: no clock, no process, no file.
 //!
-//! [`step`] takes the policy, the state, one event and the time, and gives the next state and what is to be done. The
+//! [`step()`] takes the policy, the state, one event and the time, and gives the next state and what is to be done. The
 //! state is a pair: what is wanted, and what is. Every legal pair:
 //!
 //! | current    | a process lives | wanted up                               | wanted down                      |

@@ -147,7 +147,7 @@ pub struct State {
     pub after: After,
     /// When it came into this state.
     pub since: Moment,
-    /// When [`Event::Deadline`] is due.
+    /// When [`Event::Deadline`](super::Event::Deadline) is due.
     pub deadline: Option<Moment>,
     /// When the main process was started; None: there is none.
     pub started: Option<Moment>,
