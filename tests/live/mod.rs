@@ -2,6 +2,8 @@
 //! a shell is tested where there are such.
 
 #[cfg(unix)]
+mod alerts;
+#[cfg(unix)]
 mod child;
 mod concurrency;
 mod crash_loop;
