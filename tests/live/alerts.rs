@@ -14,7 +14,7 @@ const KEY: &str = "whsec_c2VjcmV0IGtleSBvZiB0aGUgdGVzdA==";
 
 /// Head and body of each request, which is answered with 204.
 fn serve(listener: TcpListener) -> mpsc::Receiver<(String, String)> {
-    let (told, heard) = mpsc::channel();
+    let (sender, requests) = mpsc::channel();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { return };
@@ -28,12 +28,12 @@ fn serve(listener: TcpListener) -> mpsc::Receiver<(String, String)> {
             let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n");
             let text = String::from_utf8(text).unwrap();
             let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-            if told.send((head.to_owned(), body.to_owned())).is_err() {
+            if sender.send((head.to_owned(), body.to_owned())).is_err() {
                 return;
             }
         }
     });
-    heard
+    requests
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_threshold_that_is_exceeded_reaches_a_webhook_signed_with_a_key_that_is_nowh
     let Some(t) = Test::live("alerts") else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let heard = serve(listener);
+    let requests = serve(listener);
     t.manifest(&format!(
         "[service.{{p}}a]\nexec = [\"{{child}}\", \"alloc\", \"60000000\"]\nthresholds = {{ memory = \"30MiB\" }}\n\
          hooks = {{ event = [{{ webhook = \"http://127.0.0.1:{port}/hook\", secret = {{ env = \"HOOK_KEY\" }} }}] }}\n"
@@ -51,7 +51,7 @@ fn a_threshold_that_is_exceeded_reaches_a_webhook_signed_with_a_key_that_is_nowh
     let ran = crate::support::Ran::of(command, &["install"]).ok();
     ran.never_says("c2Vjcm");
     let over = loop {
-        let (head, body) = heard.recv_timeout(PATIENCE).expect("a request");
+        let (head, body) = requests.recv_timeout(PATIENCE).expect("a request");
         let header = |name: &str| {
             let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
             line.unwrap_or_else(|| panic!("no {name} in\n{head}")).to_owned()
