@@ -46,7 +46,7 @@ impl Hosted {
 
     fn log(&self) -> String {
         let path = self.t.state().join("logs").join(&self.name).join("current.log");
-        std::fs::read_to_string(path).unwrap_or_default()
+        String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned()
     }
 
     fn state_file(&self, name: &str) -> PathBuf {
@@ -225,10 +225,10 @@ fn what_is_deleted_while_it_is_open_is_marked() {
     let Some(h) = Hosted::new("marked", "exec = [\"{child}\", \"sleep\"]") else { return };
     let name = h.name.clone();
     h.up();
-    // Deleted while it runs and a handle is open: known until both have ended, and neither started nor made again.
-    drop(Scm::open(&name).unwrap());
-    h.scm.wait_for(SERVICE_STOPPED);
-    assert_eq!(h.scm.start(), Err(ERROR_SERVICE_MARKED_FOR_DELETE));
+    // Deleted while it runs and a handle is open: known until both have ended, and not to be deleted again.
+    h.scm.delete().unwrap();
+    assert_eq!(h.scm.delete(), Err(ERROR_SERVICE_MARKED_FOR_DELETE));
+    assert_eq!(h.scm.status().dwCurrentState, SERVICE_RUNNING);
     drop(h);
     let mut last = NO_ERROR;
     eventually("it is gone", || {

@@ -117,6 +117,12 @@ impl Scm {
         if unsafe { ControlService(self.service.0, control, &raw mut status) } == 0 { Err(last()) } else { Ok(()) }
     }
 
+    /// Deletes it, or marks it to be; an error: the system's number.
+    pub fn delete(&self) -> Result<(), u32> {
+        // SAFETY: the handle is open.
+        if unsafe { DeleteService(self.service.0) } == 0 { Err(last()) } else { Ok(()) }
+    }
+
     /// What the manager says of it.
     pub fn status(&self) -> SERVICE_STATUS_PROCESS {
         let mut status = SERVICE_STATUS_PROCESS::default();
@@ -147,7 +153,6 @@ impl Scm {
 impl Drop for Scm {
     fn drop(&mut self) {
         let _ = self.control(windows_sys::Win32::System::Services::SERVICE_CONTROL_STOP);
-        // SAFETY: the handle is open.
-        unsafe { DeleteService(self.service.0) };
+        let _ = self.delete();
     }
 }
