@@ -248,10 +248,14 @@ fn by_hand_it_says_who_starts_it() {
 
 #[test]
 fn output_that_is_not_utf8_is_still_text() {
-    let Some(h) = Hosted::new("encodings", "exec = [\"{child}\", \"--stay\", \"invalid-utf8\"]") else { return };
+    let keys = "exec = [\"{child}\", \"--stay\", \"invalid-utf8\"]\nlogs = { to = [\"file\"], format = \"json\" }";
+    let Some(h) = Hosted::new("encodings", keys) else { return };
     h.up();
-    eventually("all of it is written", || h.log().contains("end"));
-    assert!(h.log().contains("good"), "{}", h.log());
+    eventually("all of it is written", || h.log().contains("\"end\""));
+    let lines: Vec<serde_json::Value> = h.log().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let messages: Vec<&str> = lines.iter().map(|line| line["message"].as_str().unwrap()).collect();
+    assert_eq!(messages[0], "good");
+    assert!(messages.iter().all(|message| !message.contains('\u{fffd}')), "{messages:?}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl Source {
     }
 
     fn line(&self, bytes: &[u8]) -> LogLine {
-        let text = String::from_utf8_lossy(bytes);
+        let text = sys::text_of(bytes);
         let text = text.strip_suffix('\r').unwrap_or(&text);
         let (time, stream, message) =
             if self.dressed { undress(text) } else { (None, Stream::Merged, text.to_owned()) };

@@ -137,7 +137,7 @@ impl Dresser {
     }
 
     fn json(&self, line: &[u8], stamp: &str, out: &mut Vec<u8>) {
-        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
+        let text = crate::host::sys::text_of(line.strip_suffix(b"\r").unwrap_or(line));
         for part in ["{\"timestamp\":\"", stamp, "\","] {
             out.extend_from_slice(part.as_bytes());
         }

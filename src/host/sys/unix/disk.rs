@@ -1,5 +1,6 @@
 //! Files that the host writes, in folders that a service's user may write too: never through a link.
 
+use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -9,6 +10,12 @@ use std::path::{Path, PathBuf};
 #[must_use]
 pub fn neutral_folder() -> PathBuf {
     PathBuf::from("/")
+}
+
+/// Output as text; what is no UTF-8 is shown as such.
+#[must_use]
+pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
 }
 
 /// The machine's name.

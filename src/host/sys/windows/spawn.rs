@@ -10,8 +10,12 @@ use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Command};
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{DUPLICATE_SAME_ACCESS, DuplicateHandle, HANDLE};
-use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::Win32::Foundation::{
+    DUPLICATE_SAME_ACCESS, DuplicateHandle, HANDLE, HANDLE_FLAG_INHERIT, SetHandleInformation,
+};
+use windows_sys::Win32::System::Console::{
+    GetStdHandle, STD_ERROR_HANDLE, STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, SetConsoleCtrlHandler, SetStdHandle,
+};
 use windows_sys::Win32::System::Threading::{
     ABOVE_NORMAL_PRIORITY_CLASS, BELOW_NORMAL_PRIORITY_CLASS, CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW,
     CREATE_UNICODE_ENVIRONMENT, CreateProcessW, DETACHED_PROCESS, DeleteProcThreadAttributeList,
@@ -277,8 +281,17 @@ impl Drop for Attributes {
     }
 }
 
+/// Whoever started us gave us streams that children would inherit: who waits for their end would wait for the children.
+fn keep_own_streams() {
+    for stream in [STD_INPUT_HANDLE, STD_OUTPUT_HANDLE, STD_ERROR_HANDLE] {
+        // SAFETY: it takes numbers only; what is no handle is an error that changes nothing.
+        unsafe { SetHandleInformation(GetStdHandle(stream), HANDLE_FLAG_INHERIT, 0) };
+    }
+}
+
 /// Detaches a command that is about to be run from our console.
 pub fn in_own_session(command: &mut Command) {
+    keep_own_streams();
     command.creation_flags(DETACHED_PROCESS | CREATE_NEW_PROCESS_GROUP);
 }
 
@@ -301,6 +314,7 @@ pub fn first_line(out: ChildStdout, timeout: Duration) -> io::Result<Option<Stri
 /// Whoever started us may have told us to ignore Ctrl-C, and our children would inherit that. Of handles they inherit those
 /// that they are given.
 pub fn forget_inherited() {
+    keep_own_streams();
     // SAFETY: it takes numbers only.
     unsafe { SetConsoleCtrlHandler(None, 0) };
 }
@@ -308,7 +322,6 @@ pub fn forget_inherited() {
 /// Nobody reads our standard output any more: what would go there goes nowhere.
 pub fn close_stdout() {
     use std::os::windows::io::IntoRawHandle;
-    use windows_sys::Win32::System::Console::{STD_OUTPUT_HANDLE, SetStdHandle};
     // SAFETY: the pseudo handle of our process is always good.
     let ours = io::stdout().as_raw_handle();
     if let Ok(null) = File::options().write(true).open("NUL") {
