@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{self, Found};
 use crate::error::{Error, IoContext, Result};
+use crate::exit::Exit;
 use crate::layout::Layout;
 
 /// Where this daemonctl's copy is, or will be, on the target machine.
@@ -39,7 +40,7 @@ pub fn prune(layout: &Layout, used: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut pruned = Vec::new();
     for name in files::list(&layout.on_disk(&folder))? {
         let path = folder.join(&name);
-        if is_copy(&name) && name != *self::name() && !used.contains(&path) && files::remove(&layout.on_disk(&path))? {
+        if is_copy(&name) && name != *self::name() && !used.contains(&path) && remove(&layout.on_disk(&path))? {
             pruned.push(path);
         }
     }
@@ -51,10 +52,28 @@ pub fn remove_all(layout: &Layout) -> Result<()> {
     prune(layout, &[])?;
     let ours = layout.on_disk(&path(layout)?);
     if !matches!(files::look(&layout.on_disk(&layout.host_binaries()))?, Found::Absent) {
-        files::remove(&ours)?;
+        remove(&ours)?;
         files::remove_folder_if_empty(&layout.on_disk(&layout.host_binaries()))?;
     }
     Ok(())
+}
+
+/// Removes a copy. Windows keeps a program that runs: that of a supervisor which is just ending is waited for, and what
+/// is still there then is left for the next time. False: it is there still, or was not.
+fn remove(path: &Path) -> Result<bool> {
+    let mut tries = 40;
+    loop {
+        match files::remove(path) {
+            Err(error) if cfg!(windows) && error.exit() == Exit::NotPermitted => {
+                tries -= 1;
+                if tries == 0 {
+                    return Ok(false);
+                }
+                super::pause(std::time::Duration::from_millis(50));
+            }
+            removed => return removed,
+        }
+    }
 }
 
 fn name() -> String {
