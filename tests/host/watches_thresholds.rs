@@ -30,7 +30,7 @@ fn memory_counts_for_the_whole_tree_and_is_told_once() {
     assert_eq!(measured.measure, Measure::Memory);
     assert!(measured.value > f64::from(30 << 20) && measured.value < 1e9, "{measured:?}");
     let mut status = daemonctl::report::Status::not_installed("web", "embedded", supervisor.layout.scope);
-    let told = supervisor.wait("web", |record| record.meter.is_some());
+    let told = supervisor.wait("web", |record| record.meter.iter().any(|meter| meter.over().count() == 1));
     told.describe(&mut status, daemonctl::host::sys::monotonic(), daemonctl::system::now(), false);
     assert!(status.notes.iter().any(|note| note == "memory is over its threshold"), "{:?}", status.notes);
     supervisor.stop_unit("web").expect("stopped");

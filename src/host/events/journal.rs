@@ -130,4 +130,25 @@ mod tests {
         journal.append(&event("web", 2).line());
         assert_eq!(super::super::read::all(&layout, &|_| true, &Query::default()).unwrap(), [event("web", 2)]);
     }
+
+    #[test]
+    fn a_crash_loop_costs_no_sync_and_no_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = layout(folder.path());
+        let path = super::super::of_shim(&layout, "web");
+        let mut journal = Journal::new(&layout, path.clone());
+        let line = event("web", 1).because("exited with code 3").line();
+        // An hour of it at ten a second, each event by itself. The least of many: a busy machine is not what is measured.
+        let mut least = std::time::Duration::MAX;
+        for _ in 0..36 {
+            let began = std::time::Instant::now();
+            (0..1000).for_each(|_| journal.append(&line));
+            least = least.min(began.elapsed() / 1000);
+        }
+        eprintln!("an event: {least:?}");
+        assert!(least < std::time::Duration::from_micros(200), "{least:?}");
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |there| there.len());
+        assert!(size(&path) + size(&older(&path)) <= 2 * (MOST + line.len() as u64));
+        assert_eq!(journal.failed, 0);
+    }
 }
