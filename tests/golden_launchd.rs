@@ -152,3 +152,78 @@ fn python_reads_every_property_list() {
         assert!(list["SoftResourceLimits"]["NumberOfFiles"].is_i64(), "{label}");
     }
 }
+
+/// A text of the manifest, each character by its number, so that none means anything to TOML.
+fn toml(text: &str) -> String {
+    use std::fmt::Write as _;
+    let escaped = text.chars().fold(String::new(), |mut escaped, c| {
+        // A dollar would begin an interpolation.
+        let _ = write!(escaped, "\\U{:08X}", u32::from(c));
+        if c == '$' {
+            escaped.push('$');
+        }
+        escaped
+    });
+    format!("\"{escaped}\"")
+}
+
+/// Whatever a text holds, the program is given it as it is, by launchd or by the host; or the manifest is refused, and
+/// the place of it is told.
+#[test]
+fn hostile_texts_come_back_equal_or_are_refused() {
+    use proptest::strategy::{Strategy as _, ValueTree as _};
+    use proptest::test_runner::TestRunner;
+    let hostile = "[ -~\t\n\r<>&'\"$\\{\\}\u{0}-\u{1f}\u{7f}-\u{a0}üß🦀\u{2028}\u{fffd}\u{ffff}\u{10ffff}]{0,12}|\\]\\]>|<!--|%s| *";
+    let texts = proptest::collection::vec(hostile, 1..6);
+    let mut runner = TestRunner::deterministic();
+    let target = Target::elsewhere(BackendKind::Launchd, Scope::System);
+    let backend = backend::find(BackendKind::Launchd).unwrap();
+    let (mut native, mut wanted, mut hosted, mut refused) = (Vec::new(), Vec::new(), 0, 0);
+    for _ in 0..400 {
+        let arguments = texts.new_tree(&mut runner).unwrap().current();
+        let listed: Vec<String> = arguments.iter().map(|text| toml(text)).collect();
+        let manifest =
+            format!("[service.a]\nexec = [\"/bin/a\", {}]\nenv = {{ A = {} }}\n", listed.join(", "), listed[0]);
+        let dirs = ResolveDirs { manifest_dir: "/srv/manifest".into() };
+        let resolved = manifest::parse(manifest.as_bytes(), Path::new("manifest.toml"))
+            .and_then(|parsed| manifest::resolve(&parsed, &target, &Foreign, &dirs));
+        let service = match resolved {
+            Ok(mut services) => services.remove(0),
+            Err(errors) => {
+                assert!(errors.to_string().contains("manifest.toml:"), "no place is told: {errors}");
+                refused += 1;
+                continue;
+            }
+        };
+        assert_eq!(service.exec[1..], arguments);
+        let Ok(hosting) = hosting(&service, &target) else {
+            refused += 1;
+            continue;
+        };
+        let artifacts = backend.render(&service, hosting, &target).unwrap();
+        let content = |end: &str| {
+            let artifact = artifacts.iter().find(|artifact| artifact.path.to_string_lossy().ends_with(end)).unwrap();
+            let Body::File { content, .. } = &artifact.body else { panic!("no file") };
+            String::from_utf8(content.clone()).unwrap()
+        };
+        if hosting == Hosting::Hosted {
+            let spec: Service = serde_json::from_str(&content(".json")).unwrap();
+            assert_eq!(spec.exec[1..], arguments);
+            assert_eq!(spec.env["A"], arguments[0]);
+            hosted += 1;
+            continue;
+        }
+        let list = content(".plist");
+        let own: serde_json::Value = plist::from_bytes(list.as_bytes()).unwrap();
+        assert_eq!(own["EnvironmentVariables"]["A"], arguments[0], "by the plist crate: {list}");
+        native.push(list);
+        wanted.push(arguments);
+    }
+    assert!(native.len() > 50 && hosted + refused > 50, "{} native, {hosted} hosted, {refused} refused", native.len());
+    for (list, wanted) in plistlib(&native).unwrap_or_default().iter().zip(&wanted) {
+        let arguments: Vec<&str> =
+            list["ProgramArguments"].as_array().unwrap().iter().skip(1).map(|text| text.as_str().unwrap()).collect();
+        assert_eq!(arguments, *wanted);
+        assert_eq!(list["EnvironmentVariables"]["A"], wanted[0]);
+    }
+}
