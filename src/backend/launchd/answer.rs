@@ -297,7 +297,8 @@ fn dependencies(list: Option<&Vec<Dependency>>) -> Answer {
         Dependency::Service(_) => None,
     });
     match foreign {
-        None => host("launchd starts all jobs at once, in no order"),
+        // A host for each would not help: launchd starts those all at once as well.
+        None => native("the order in which daemonctl starts and stops; at boot launchd starts all jobs at once"),
         Some(name) => refused(
             format!("`{name}` is no service of this manifest, and launchd knows no order"),
             "wait for what it provides with `wait_for`, or put it below `[service.NAME.on.systemd]`",
