@@ -270,8 +270,28 @@ impl Hands<'_> {
         set(before)
     }
 
-    /// Stops and starts.
+    /// Stops and starts. Instances that nothing here needs roll over: each is up before the next goes down, and one that
+    /// does not come up leaves the others as they are.
     pub(super) fn restart(&mut self, units: &[Service]) -> Vec<UnitResult> {
+        let rolls = |unit: &&Service| unit.instance.is_some() && !units.iter().any(|other| needs(other, unit));
+        let (rolling, together): (Vec<&Service>, Vec<&Service>) = units.iter().partition(rolls);
+        let together: Vec<Service> = together.into_iter().cloned().collect();
+        let mut results: BTreeMap<String, Result<Effect>> = self.restart_together(&together).into_iter().collect();
+        for unit in rolling {
+            let failed = rolling_failure(units, unit, &results);
+            let done = match failed {
+                Some(failed) => vec![(
+                    unit.id(),
+                    Err(Error::failed(format!("`{}` was left as it is: `{failed}` did not come up again", unit.id()))),
+                )],
+                None => self.restart_together(std::slice::from_ref(unit)),
+            };
+            results.extend(done);
+        }
+        in_order(units, results)
+    }
+
+    fn restart_together(&mut self, units: &[Service]) -> Vec<UnitResult> {
         let mut stopped: BTreeMap<String, Result<Effect>> = self.stop(units).into_iter().collect();
         let down: Vec<Service> =
             units.iter().filter(|unit| stopped.get(&unit.id()).is_some_and(Result::is_ok)).cloned().collect();
@@ -325,6 +345,12 @@ const fn takes_stop(seen: &Seen) -> bool {
 
 const fn is_down(seen: &Seen) -> bool {
     matches!(seen.state, state::STOPPED | state::STOP_PENDING)
+}
+
+/// Another instance of the service that did not come up.
+fn rolling_failure(units: &[Service], unit: &Service, results: &BTreeMap<String, Result<Effect>>) -> Option<String> {
+    let others = units.iter().filter(|other| other.name == unit.name).map(Service::id);
+    others.into_iter().find(|other| results.get(other).is_some_and(Result::is_err))
 }
 
 /// Whether `unit` needs `other`.

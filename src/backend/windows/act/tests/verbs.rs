@@ -46,6 +46,25 @@ fn a_restart_is_both() {
 }
 
 #[test]
+fn instances_roll_over_and_a_failure_leaves_the_others() {
+    let text = "[service.web]\nexec = ['C:\\web.exe']\ninstances = ['a', 'b', 'c']\n";
+    let machine = installed(text);
+    effects(machine.verb(text, start));
+    machine.scm.log();
+    let restart =
+        |manager: &mut dyn Manager, units: &[Service]| manager.restart(units, Deadline::after(None), &mut Silent);
+    effects(machine.verb(text, restart));
+    let rolled = ["stop web@a", "start web@a", "stop web@b", "start web@b", "stop web@c", "start web@c"];
+    assert_eq!(machine.scm.log(), rolled);
+    machine.scm.machine.borrow_mut().services.get_mut("web@b").unwrap().program =
+        Program { fails: Some((1066, 3)), ..Program::default() };
+    let results = machine.verb(text, restart);
+    assert!(results[0].1.is_ok() && results[1].1.is_err());
+    assert!(results[2].1.as_ref().unwrap_err().to_string().contains("was left as it is"));
+    assert!(machine.is_running("web@c"));
+}
+
+#[test]
 fn one_failure_names_what_it_held_up() {
     let machine = installed(CHAIN);
     machine.scm.machine.borrow_mut().services.get_mut("db").unwrap().program =
