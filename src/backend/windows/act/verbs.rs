@@ -365,7 +365,7 @@ fn in_order(units: &[Service], mut results: BTreeMap<String, Result<Effect>>) ->
 /// How a stopped service ended, in words.
 pub(super) fn end_in_words(seen: &Seen) -> String {
     match Code(seen.exit) {
-        Code(0) => "it ended with success".to_owned(),
+        Code(0) => "ended with success".to_owned(),
         Code::SERVICE_SPECIFIC_ERROR => exit_in_words(seen.specific),
         code => code.to_string(),
     }
