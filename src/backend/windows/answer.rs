@@ -67,7 +67,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Start => native("automatic, automatic (delayed) or manual"),
         Key::Instances => native("one service an instance, NAME@INSTANCE"),
         Key::Host => native("nothing: every service runs under the host here"),
-        Key::Type => host("a oneshot stays up when it is done; a task when its schedule says so"),
+        Key::Type => host("a oneshot has completed when it ends with success"),
         Key::Requires => match service.and_then(foreign) {
             Some(name) => refused(
                 format!("`{name}` is a unit of another service manager"),
@@ -193,9 +193,10 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             host("run by the host, as the service's account")
         }
         Key::HooksEvent => host("told of each event by the host"),
-        Key::ScheduleEvery | Key::ScheduleJitter => host("a timer of the host"),
-        Key::ScheduleCalendar => host("a timer of the host, by the local clock"),
-        Key::SchedulePersistent => host("the last run is kept on disk, and one that was missed is made up for"),
+        Key::ScheduleEvery | Key::ScheduleJitter | Key::ScheduleCalendar | Key::SchedulePersistent => refused(
+            "the service control manager has no timers, and the host below it runs a task once",
+            "install it with `--backend embedded`, whose supervisor keeps schedules",
+        ),
         Key::Native => match service.map(|s| settings::read(&s.native)) {
             Some(Err(why)) => refused(why, "see `daemonctl schema` for the keys and how they are written"),
             None | Some(Ok(_)) => native("the service's configuration"),

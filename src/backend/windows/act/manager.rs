@@ -19,7 +19,7 @@ use crate::layout::below;
 use crate::logs::{LogQuery, Sink};
 use crate::receipt::{self, Fingerprint};
 use crate::report::{LastExit, State, Status, Wanted};
-use crate::service::Service;
+use crate::service::{Kind, Service};
 use crate::system::files;
 use crate::system::password::Password;
 
@@ -127,7 +127,12 @@ impl Scm {
         act: impl FnOnce(&mut Hands<'_>) -> T,
     ) -> T {
         let reason = |id: &str| self.why(units, id);
-        act(&mut Hands { api: self.api.as_ref(), deadline, progress, reason: &reason })
+        let down_within = |id: &str, seen: &Seen| {
+            let record = self.record(id, seen).filter(|_| seen.pid != 0)?;
+            let down = matches!(record.machine.word(), State::Backoff | State::Failed | State::GaveUp);
+            down.then(|| record.last_exit().map_or_else(|| "its program ended".to_owned(), |last| last.reason))
+        };
+        act(&mut Hands { api: self.api.as_ref(), deadline, progress, reason: &reason, down_within: &down_within })
     }
 
     fn set_start(&self, units: &[Service], to: u32) -> Result<()> {
@@ -161,11 +166,12 @@ impl Sink for Lines {
 }
 
 /// What the manager's answer means.
-fn state_of(seen: &Seen) -> State {
+fn state_of(seen: &Seen, unit: &Service) -> State {
     match (seen.state, Code(seen.exit)) {
         (state::RUNNING | state::PAUSED, _) => State::Running,
         (state::START_PENDING | state::CONTINUE_PENDING, _) => State::Starting,
         (state::STOP_PENDING | state::PAUSE_PENDING, _) => State::Stopping,
+        (state::STOPPED, Code(0)) if unit.kind == Kind::Oneshot => State::Completed,
         (state::STOPPED, Code(0) | Code::SERVICE_NEVER_STARTED) => State::Stopped,
         (state::STOPPED, _) => State::Failed,
         _ => State::Unknown,
@@ -271,7 +277,7 @@ impl Manager for Scm {
                     origin: None,
                 });
             };
-            let mut state = state_of(&seen);
+            let mut state = state_of(&seen, unit);
             if state == State::Running
                 && let Some(record) = self.record(&id, &seen)
             {
@@ -279,7 +285,11 @@ impl Manager for Scm {
             }
             Ok(UnitState {
                 loaded: true,
-                wanted: Some(if state_of(&seen) == State::Stopped { Wanted::Down } else { Wanted::Up }),
+                wanted: Some(if matches!(state_of(&seen, unit), State::Stopped | State::Completed) {
+                    Wanted::Down
+                } else {
+                    Wanted::Up
+                }),
                 state,
                 enabled: at_boot(start),
                 pid: (seen.pid != 0).then_some(seen.pid),
@@ -295,7 +305,7 @@ impl Manager for Scm {
             let id = unit.id();
             let mut status = Status::not_installed(&id, "windows", self.target.scope);
             let Some((seen, start)) = self.look(&id)? else { return Ok(status) };
-            status.state = state_of(&seen);
+            status.state = state_of(&seen, unit);
             status.wanted = Some(if status.state == State::Stopped { Wanted::Down } else { Wanted::Up });
             status.hosted = true;
             status.enabled = Some(at_boot(start));

@@ -14,7 +14,7 @@ use crate::backend::{Deadline, Progress, UnitResult};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::Effect;
-use crate::service::{Dependency, Service};
+use crate::service::{Dependency, Kind, Service};
 
 /// Beyond what the service itself may take: Windows gives every program so long to answer at all.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -32,7 +32,12 @@ pub(super) struct Hands<'a> {
     pub(super) progress: &'a mut dyn Progress,
     /// What the host of a unit that failed left behind: why, in words.
     pub(super) reason: &'a dyn Fn(&str) -> Option<String>,
+    /// Why the program of a unit whose host runs does not.
+    pub(super) down_within: &'a dyn Fn(&str, &Seen) -> Option<String>,
 }
+
+/// A program that ends within this time was not started.
+const SETTLE: Duration = Duration::from_millis(200);
 
 impl Hands<'_> {
     /// Starts the units, which are in dependency order.
@@ -135,11 +140,35 @@ impl Hands<'_> {
                 _ => error,
             }
         })?;
-        if seen.state != state::STOPPED || seen.exit == 0 {
-            // What has run to its end with success is up as far as a start goes.
+        let seen = if seen.state == state::RUNNING && unit.kind == Kind::Service && unit.ready.is_none() {
+            self.settled(&held, &id)?
+        } else {
+            seen
+        };
+        if seen.state != state::STOPPED || seen.exit == 0 && unit.kind != Kind::Service {
+            // What was to run to its end has, with success.
             return Ok(());
         }
         Err(self.ended(&id, &seen))
+    }
+
+    /// Looks for a moment whether it stays up.
+    fn settled(&self, held: &Held<'_>, id: &str) -> Result<Seen> {
+        let end = self.api.clock() + SETTLE;
+        loop {
+            let seen = self.api.seen(held.raw).map_err(|code| code.error(format_args!("look at `{id}`")))?;
+            if let Some(why) = (self.down_within)(id, &seen) {
+                let error = Error::failed(format!("`{id}` did not stay up: {why}"));
+                return Err(match (self.reason)(id) {
+                    Some(reason) => error.detail(reason),
+                    None => error,
+                });
+            }
+            if seen.state == state::STOPPED || self.api.clock() >= end {
+                return Ok(seen);
+            }
+            self.api.pause(Duration::from_millis(20));
+        }
     }
 
     fn ended(&self, id: &str, seen: &Seen) -> Error {
@@ -153,30 +182,30 @@ impl Hands<'_> {
     /// Stops the units, last first.
     pub(super) fn stop(&mut self, units: &[Service]) -> Vec<UnitResult> {
         let mut results: BTreeMap<String, Result<Effect>> = BTreeMap::new();
-        let mut under_way: Vec<&Service> = Vec::new();
+        let mut under_way: Vec<(&Service, u32)> = Vec::new();
         for unit in units.iter().rev() {
             // What needs it goes first.
-            let (now, later): (Vec<_>, Vec<_>) = under_way.drain(..).partition(|other| needs(other, unit));
+            let (now, later): (Vec<_>, Vec<_>) = under_way.drain(..).partition(|(other, _)| needs(other, unit));
             under_way = later;
-            for other in now {
-                let down = self.until_down(other);
+            for (other, pid) in now {
+                let down = self.until_down(other, pid);
                 results.insert(other.id(), down);
             }
             match self.begin_stop(unit) {
-                Ok(Some(effect)) => drop(results.insert(unit.id(), Ok(effect))),
-                Ok(None) => under_way.push(unit),
+                Ok(Stopping::Was) => drop(results.insert(unit.id(), Ok(Effect::Unchanged))),
+                Ok(Stopping::Now(pid)) => under_way.push((unit, pid)),
                 Err(error) => drop(results.insert(unit.id(), Err(error))),
             }
         }
-        for unit in under_way {
-            let down = self.until_down(unit);
+        for (unit, pid) in under_way {
+            let down = self.until_down(unit, pid);
             results.insert(unit.id(), down);
         }
         in_order(units, results)
     }
 
-    /// Has the manager stop it. Some: nothing is to be waited for.
-    fn begin_stop(&mut self, unit: &Service) -> Result<Option<Effect>> {
+    /// Has the manager stop it.
+    fn begin_stop(&mut self, unit: &Service) -> Result<Stopping> {
         let id = unit.id();
         let api = self.api;
         let rights = access::STOP | access::QUERY_STATUS | access::ENUMERATE_DEPENDENTS;
@@ -187,15 +216,15 @@ impl Hands<'_> {
                 wait::until(&held, &id, self.deadline, limit, self.progress, |seen| takes_stop(seen) || is_down(seen))?;
             if seen.state == state::STOPPED {
                 self.end_recovery(&id, &seen)?;
-                return Ok(Some(Effect::Unchanged));
+                return Ok(Stopping::Was);
             }
             if seen.state == state::STOP_PENDING {
-                return Ok(None);
+                return Ok(Stopping::Now(seen.pid));
             }
             match api.control(held.raw, control::STOP) {
                 // It is looked at again: it may have ended just then, or have begun to.
                 Err(Code::SERVICE_NOT_ACTIVE | Code::SERVICE_CANNOT_ACCEPT_CTRL) => {}
-                Ok(()) | Err(Code::SHUTDOWN_IN_PROGRESS) => return Ok(None),
+                Ok(()) | Err(Code::SHUTDOWN_IN_PROGRESS) => return Ok(Stopping::Now(seen.pid)),
                 Err(Code::DEPENDENT_SERVICES_RUNNING) => {
                     let names = api.dependents(held.raw).unwrap_or_default();
                     return Err(Code::DEPENDENT_SERVICES_RUNNING
@@ -222,12 +251,11 @@ impl Hands<'_> {
     }
 
     /// Waits until it is stopped and its process is gone: the program's file is in use until then.
-    fn until_down(&mut self, unit: &Service) -> Result<Effect> {
+    fn until_down(&mut self, unit: &Service, mut pid: u32) -> Result<Effect> {
         let id = unit.id();
         let api = self.api;
         let held = open(api, &id, access::QUERY_STATUS, "look at")?;
         let limit = stop_time(unit) + PIPE_TIMEOUT;
-        let mut pid = 0;
         let seen = wait::until(&held, &id, self.deadline, limit, self.progress, |seen| {
             pid = if seen.pid == 0 { pid } else { seen.pid };
             seen.state == state::STOPPED
@@ -334,6 +362,14 @@ fn open<'a>(api: &'a dyn ScmApi, id: &str, rights: u32, verb: &str) -> Result<He
             .hint("`daemonctl install MANIFEST` installs it"),
         code => code.error(format_args!("{verb} `{id}`")),
     })
+}
+
+/// How a stop has begun.
+enum Stopping {
+    /// It was down already.
+    Was,
+    /// It goes down, and this is its process.
+    Now(u32),
 }
 
 const ACCEPT_STOP: u32 = 1;
