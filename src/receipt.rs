@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -255,6 +257,48 @@ pub fn all(layout: &Layout) -> Result<BTreeMap<String, Receipt>> {
     let mut files = files::list(&folder)?;
     files.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "json"));
     Ok(read(&folder, &files)?.into_iter().map(|receipt| (receipt.service.name.clone(), receipt)).collect())
+}
+
+/// What tells that no receipt was written or removed since: their folder's last change.
+pub type Stamp = SystemTime;
+
+/// That of now; None: it cannot be told, or the last change is so young that another might have the same time.
+#[must_use]
+pub fn stamp(layout: &Layout) -> Option<Stamp> {
+    const YOUNG: Duration = Duration::from_millis(100);
+    let changed = files::changed(&layout.on_disk(&layout.receipts()))?;
+    SystemTime::now().duration_since(changed).is_ok_and(|age| age > YOUNG).then_some(changed)
+}
+
+/// The services of a scope, if all of them are plain ones of this backend, without instances and without dependencies;
+/// None: they are not, or it can't be told. One receipt is in memory at a time.
+#[must_use]
+pub fn plain_services(layout: &Layout, backend: BackendKind) -> Option<BTreeSet<String>> {
+    #[derive(Deserialize)]
+    struct Brief {
+        service: BriefService,
+        backend: BackendKind,
+    }
+    #[derive(Deserialize)]
+    struct BriefService {
+        name: String,
+        instances: Vec<IgnoredAny>,
+        after: Vec<IgnoredAny>,
+        requires: Vec<IgnoredAny>,
+        wants: Vec<IgnoredAny>,
+    }
+    let folder = layout.on_disk(&layout.receipts());
+    let mut names = BTreeSet::new();
+    for file in files::list(&folder).ok()? {
+        let content = files::read(&folder.join(file)).ok()??;
+        let Brief { service, backend: its } = serde_json::from_slice(&content).ok()?;
+        let lists = [&service.instances, &service.after, &service.requires, &service.wants];
+        if its != backend || lists.iter().any(|list| !list.is_empty()) {
+            return None;
+        }
+        names.insert(service.name);
+    }
+    Some(names)
 }
 
 /// The receipts among these files; those that aren't there are passed over. Many are read by several threads.

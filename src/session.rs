@@ -42,6 +42,8 @@ pub struct Session {
     pub layout: Layout,
     /// What was installed, by service name.
     pub receipts: BTreeMap<String, Receipt>,
+    /// Of all receipts, when they were read.
+    stamp: Option<receipt::Stamp>,
     options: Options,
     choice: Option<Choice>,
     managers: BTreeMap<BackendKind, Box<dyn Manager>>,
@@ -53,6 +55,13 @@ impl Session {
         Self::with(options, receipt::all)
     }
 
+    /// Without the receipts.
+    pub fn bare(options: Options) -> Result<Self> {
+        let mut session = Self::with(options, |_| Ok(BTreeMap::new()))?;
+        session.stamp = None;
+        Ok(session)
+    }
+
     /// Reads the receipts that an answer about these words of a command line takes; a manifest, or none, takes all.
     /// For commands that change nothing, and ask for nothing else.
     pub fn open_for(options: Options, words: &[String]) -> Result<Self> {
@@ -60,14 +69,19 @@ impl Session {
             return Self::open(options);
         }
         let services = words.iter().map(|word| word.split_once('@').map_or(word.as_str(), |(service, _)| service));
-        Self::with(options, |layout| receipt::of(layout, services))
+        let mut session = Self::with(options, |layout| receipt::of(layout, services))?;
+        // These are not all.
+        session.stamp = None;
+        Ok(session)
     }
 
     fn with(options: Options, read: impl FnOnce(&Layout) -> Result<BTreeMap<String, Receipt>>) -> Result<Self> {
         let scope = options.scope.unwrap_or_else(system::machine::default_scope);
         let layout = system::machine::layout(scope, options.root.clone())?;
+        // Before they are read: what changes meanwhile counts as a change.
+        let stamp = receipt::stamp(&layout);
         let receipts = read(&layout)?;
-        Ok(Self { layout, receipts, options, choice: None, managers: BTreeMap::new() })
+        Ok(Self { layout, receipts, stamp, options, choice: None, managers: BTreeMap::new() })
     }
 
     /// A session with a manager and folders of a test's own.
@@ -75,7 +89,14 @@ impl Session {
     pub(crate) fn of_test(layout: Layout, kind: BackendKind, manager: Box<dyn Manager>) -> Result<Self> {
         let receipts = receipt::all(&layout)?;
         let choice = Some(Choice { backend: kind, why: "a test".to_owned() });
-        Ok(Self { layout, receipts, options: Options::default(), choice, managers: BTreeMap::from([(kind, manager)]) })
+        Ok(Self {
+            layout,
+            receipts,
+            stamp: None,
+            options: Options::default(),
+            choice,
+            managers: BTreeMap::from([(kind, manager)]),
+        })
     }
 
     /// The backend for what is installed from now on, and why.
@@ -162,7 +183,9 @@ impl Session {
             let mut edge = self.edge(leftover.header.backend, Deadline::after(None), progress)?;
             notes.push(apply::recover(&mut edge, &leftover)?);
         }
-        self.receipts = receipt::all(&self.layout)?;
+        if self.stamp.is_none() || self.stamp != receipt::stamp(&self.layout) {
+            self.receipts = receipt::all(&self.layout)?;
+        }
         Ok((lock, notes))
     }
 
@@ -177,18 +200,17 @@ impl Session {
         }
     }
 
+    /// Whether all that `selection` names is installed.
+    pub fn check(&self, selection: &Selection) -> Result<()> {
+        let is_missing = |wanted: &&str| !self.receipts.values().any(|receipt| names_unit(receipt, wanted));
+        let missing: Vec<String> = selection.names().filter(is_missing).map(str::to_owned).collect();
+        if missing.is_empty() { Ok(()) } else { Err(self.not_installed(&missing)) }
+    }
+
     /// The units that `selection` names among what is installed, grouped by backend, each group in dependency order.
     pub fn select(&self, selection: &Selection) -> Result<BTreeMap<BackendKind, Vec<Service>>> {
+        self.check(selection)?;
         let mut groups: BTreeMap<BackendKind, Vec<Service>> = BTreeMap::new();
-        let mut missing = Vec::new();
-        for wanted in selection.names() {
-            if !self.receipts.values().any(|receipt| names_unit(receipt, wanted)) {
-                missing.push(wanted.to_owned());
-            }
-        }
-        if !missing.is_empty() {
-            return Err(self.not_installed(&missing));
-        }
         for receipt in in_order(self.receipts.values()) {
             if !selection.takes(receipt) {
                 continue;

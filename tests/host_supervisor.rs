@@ -12,6 +12,8 @@ mod bears_crash_loops;
 mod bears_slow_probes;
 #[path = "host/calls_webhooks.rs"]
 mod calls_webhooks;
+#[path = "host/carries_a_thousand.rs"]
+mod carries_a_thousand;
 #[path = "host/keeps_intent.rs"]
 mod keeps_intent;
 #[path = "host/kills_tree_after_grace.rs"]

@@ -28,6 +28,12 @@ pub struct Args {
 /// Looks, once or until nobody reads any more.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
     let Some(interval) = args.watch else {
+        if args.names.is_empty() && !args.full && !context.globals.json() {
+            let mut session = ManuallyDrop::new(Session::bare(context.globals.options())?);
+            if let Some(statuses) = status::table(&mut session)? {
+                return Ok(report(statuses, args));
+            }
+        }
         // Not taken apart: the process ends with the answer, and of hundreds of services there is much to take apart.
         let mut session = ManuallyDrop::new(session(args, context)?);
         return Ok(report(status::look(&mut session, &args.names, args.full)?, args));

@@ -1,6 +1,7 @@
 //! `start`, `stop`, `restart`, `reload`, `enable`, `disable`: one file, since they differ in one call.
 
 use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use super::{Context, progress};
@@ -55,10 +56,11 @@ impl Verb {
 
 /// Does it to every selected unit, under the scope's lock.
 pub fn run(verb: Verb, args: &Args, context: &Context) -> Result<Report> {
-    let mut session = context.session()?;
+    // Not taken apart, as in `status`: the process ends with the answer.
+    let mut session = ManuallyDrop::new(context.session()?);
     let selection = Selection::from_words(&args.names)?;
     // Names that are not installed are told before anything is waited for.
-    session.select(&selection)?;
+    session.check(&selection)?;
     let mut progress = progress::new(context);
     let words = if args.all { "--all".to_owned() } else { args.names.join(" ") };
     let (_lock, mut notes) = session.lock(&format!("{} {words}", verb.name()), &mut progress)?;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,11 @@ use crate::report::{self, Check, LastExit, Sent, Status};
 /// The format's version. A file of another one is not understood, and said so.
 pub const VERSION: u32 = 1;
 
+/// What a reader takes for granted is not written: of a thousand units that would be most of it.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// A supervisor and its units.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StateFile {
@@ -29,6 +35,10 @@ pub struct StateFile {
     pub boot: String,
     /// The supervisor's process.
     pub supervisor: Identity,
+    /// The last change of the folder of receipts after which they were exactly those of its units, without instances and
+    /// dependencies: who finds it unchanged need not read them.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub installed: Option<SystemTime>,
     /// Its units by name.
     pub units: BTreeMap<String, Record>,
 }
@@ -38,34 +48,46 @@ pub struct StateFile {
 pub struct Record {
     /// Where it is.
     pub machine: machine::State,
+    /// It says when it is ready.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub has_ready: bool,
     /// Its main process, or the last one.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub main: Option<Identity>,
     /// The mark in the environment of its processes.
     pub invocation: String,
     /// It was started by an earlier supervisor: its exit code can't be seen.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub adopted: bool,
     /// What it waits for, in words.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub waiting: Option<String>,
     /// The answer of its health check.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub healthy: Option<bool>,
     /// The last answers of its checks.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub checks: Vec<Check>,
     /// What it says of itself (`STATUS=`).
+    #[serde(default, skip_serializing_if = "is_default")]
     pub says: Option<String>,
     /// What is wrong with its watched files, or with a change of them.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub files: Vec<String>,
     /// Of a task: when it ran and runs.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub runs: Option<super::schedule::Runs>,
     /// When the last run ended.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub ended_at: Option<Timestamp>,
     /// Where its output goes, and how that fares.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub logs: Vec<LogRecord>,
     /// Who was sent what by the last stop.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stop: Vec<Sent>,
     /// Where it has thresholds: what was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub meter: Option<Box<super::threshold::Meter>>,
 }
 
@@ -75,8 +97,10 @@ pub struct LogRecord {
     /// Its path.
     pub path: PathBuf,
     /// Bytes that could not be written.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub dropped: u64,
     /// What is wrong with it.
+    #[serde(default, skip_serializing_if = "is_default")]
     pub trouble: Option<String>,
 }
 
@@ -147,6 +171,22 @@ pub fn wall(moment: Moment, now: Moment, wall_now: Timestamp) -> Timestamp {
 }
 
 impl Record {
+    /// Fills in what a row of a table shows.
+    pub fn describe_row(&self, status: &mut Status, now: Moment, wall_now: Timestamp) {
+        let state = &self.machine;
+        let stamp = |moment| super::logs::format::stamp(wall(moment, now, wall_now));
+        let alive = state.current.has_main();
+        status.state = state.word();
+        status.pid = self.main.filter(|_| alive).and_then(|main| u32::try_from(main.pid).ok());
+        status.uptime = state.started.filter(|_| alive).map(|started| now.saturating_sub(started).as_secs_f64());
+        status.restarts = Some(state.restarts);
+        status.next_retry = state.deadline.filter(|_| state.current == Current::Backoff).map(stamp);
+        status.last_exit = self.last_exit();
+        status.healthy = self.healthy;
+        status.hosted = true;
+        status.next_run = self.runs.as_ref().and_then(|runs| runs.next).map(super::logs::format::stamp);
+    }
+
     /// Fills in what it knows. `orphaned`: no supervisor runs.
     pub fn describe(&self, status: &mut Status, now: Moment, wall_now: Timestamp, orphaned: bool) {
         let state = &self.machine;

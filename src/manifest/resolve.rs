@@ -204,7 +204,8 @@ fn service(
             .and_then(|below| ready::build(below, place(key_of(layers.get(|table| &table.ready))), cx)),
         health: layers
             .below(|table| &table.health)
-            .and_then(|below| health::build(below, place(key_of(layers.get(|table| &table.health))), cx)),
+            .and_then(|below| health::build(below, place(key_of(layers.get(|table| &table.health))), cx))
+            .map(Box::new),
         restart: restart::build(layers.below(|table| &table.restart), kind, cx),
         stop: stop::build(layers.below(|table| &table.stop), cx),
         reload,
@@ -218,7 +219,8 @@ fn service(
         hooks: hooks::build(layers.below(|table| &table.hooks), cx),
         schedule: layers
             .below(|table| &table.schedule)
-            .and_then(|below| schedule::build(below, place(key_of(layers.get(|table| &table.schedule))), cx)),
+            .and_then(|below| schedule::build(below, place(key_of(layers.get(|table| &table.schedule))), cx))
+            .map(Box::new),
         native: native_settings(layers, cx),
         given,
     };

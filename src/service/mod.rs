@@ -95,7 +95,7 @@ pub struct Service {
     /// When it counts as up; None: as soon as its program runs.
     pub ready: Option<Ready>,
     /// Liveness check.
-    pub health: Option<Health>,
+    pub health: Option<Box<Health>>,
     /// What happens when it ends by itself.
     pub restart: Restart,
     /// How it is stopped.
@@ -116,7 +116,7 @@ pub struct Service {
     /// Commands around its life.
     pub hooks: Hooks,
     /// For `type = "task"`.
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<Box<Schedule>>,
     /// Settings of this backend without a common meaning, checked for shape: the table of the manifest
     /// that is named like the target backend, as JSON; null where there is none.
     pub native: serde_json::Value,

@@ -16,7 +16,7 @@ mod machine;
 use drift::Files;
 use machine::{Glanced, Machine};
 
-use crate::backend::{BackendKind, Detail};
+use crate::backend::{BackendKind, Detail, embedded};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layout::Scope;
@@ -66,6 +66,26 @@ pub fn look(session: &mut Session, words: &[String], full: bool) -> Result<Statu
     let looked = look_at(session, &receipts, words, full);
     session.receipts = receipts;
     looked
+}
+
+/// All units, as far as a table shows them, where that is more than are looked at in full and needs no receipts.
+pub fn table(session: &mut Session) -> Result<Option<Statuses>> {
+    if session.offline() {
+        return Ok(None);
+    }
+    let Some(services) = embedded::table(&session.layout)?.filter(|services| services.len() > FULL) else {
+        return Ok(None);
+    };
+    let mut notes: Vec<String> = session.leftover_note().into_iter().collect();
+    let choice = session.choice().map_err(|error| notes.push(error.to_string())).ok();
+    Ok(Some(Statuses {
+        backend: choice.as_ref().map(|choice| choice.backend.name().to_owned()),
+        backend_why: choice.map(|choice| choice.why),
+        scope: session.layout.scope,
+        exit: worst(services.iter().map(|status| status.state)).code(),
+        services,
+        notes,
+    }))
 }
 
 fn look_at(

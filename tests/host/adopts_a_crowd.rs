@@ -7,11 +7,11 @@ use daemonctl::service::{Ready, ReadyWhen};
 
 use super::support::*;
 
-const CROWD: usize = 50;
+const CROWD: usize = 100;
 const KILLS: usize = 4;
 
 fn names() -> Vec<String> {
-    (0..CROWD).map(|number| format!("web{number:02}")).collect()
+    (0..CROWD).map(|number| format!("web{number:03}")).collect()
 }
 
 /// Writes one line to `starts/NAME` at each start, and numbered ones to its log.
@@ -63,7 +63,7 @@ fn numbers(supervisor: &Supervisor, name: &str) -> Vec<u64> {
 }
 
 #[test]
-fn killed_in_the_middle_of_fifty_starts() {
+fn killed_in_the_middle_of_a_hundred_starts() {
     let mut supervisor = Supervisor::start();
     install(&supervisor, "1000", |web| {
         web.ready = Some(Ready { when: ReadyWhen::Log("line 2".into()), timeout: std::time::Duration::from_secs(60) });
@@ -88,7 +88,7 @@ fn killed_in_the_middle_of_fifty_starts() {
 }
 
 #[test]
-fn killed_while_fifty_run_nothing_is_lost_that_they_write_meanwhile() {
+fn killed_while_a_hundred_run_nothing_is_lost_that_they_write_meanwhile() {
     let mut supervisor = Supervisor::start();
     // A line right away, and then none until it is told to: nothing is between the pipe and the file when the
     // supervisor dies.

@@ -8,10 +8,10 @@ use daemonctl::service::RestartLimit;
 
 use super::support::*;
 
-const CROWD: usize = 300;
+const CROWD: usize = 1000;
 
 #[test]
-fn three_hundred_crash_loops_leave_time_for_others_and_end_in_gave_up() {
+fn a_thousand_crash_loops_leave_time_for_others_and_end_in_gave_up() {
     let supervisor = Supervisor::start();
     let names: Vec<String> = (0..CROWD).map(|number| format!("crash{number:03}")).collect();
     for name in &names {
@@ -28,14 +28,14 @@ fn three_hundred_crash_loops_leave_time_for_others_and_end_in_gave_up() {
         for _ in 0..2 {
             let began = Instant::now();
             assert!(!supervisor.ask(Ask::Hello).is_empty());
-            assert!(began.elapsed() < Duration::from_secs(1), "hello took {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(15), "hello took {:?}", began.elapsed());
             assert_eq!(supervisor.start_unit("web"), Ok(Effect::Started));
             let began = Instant::now();
             assert_eq!(supervisor.stop_unit("web"), Ok(Effect::Stopped));
-            assert!(began.elapsed() < Duration::from_secs(1), "a stop took {:?}", began.elapsed());
+            assert!(began.elapsed() < Duration::from_secs(15), "a stop took {:?}", began.elapsed());
         }
     });
-    until(|| {
+    until_within(Duration::from_secs(90), || {
         let units = supervisor.state().expect("a state").units;
         names.iter().all(|name| units[*name].machine.word() == State::GaveUp && units[*name].machine.restarts == 1)
     })

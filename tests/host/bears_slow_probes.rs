@@ -38,7 +38,7 @@ fn fifty_hanging_probes_cost_no_thread_and_no_time_of_others() {
         let probe = signs[number % signs.len()].clone();
         let mut slow = service(&format!("slow{number}"), child(&["sleep"]));
         if number % 2 == 0 {
-            slow.health = Some(health(probe));
+            slow.health = Some(Box::new(health(probe)));
         } else {
             slow.ready = Some(Ready { when: ReadyWhen::Probe(probe), timeout: Duration::from_secs(60) });
         }
@@ -76,7 +76,7 @@ fn a_probe_command_that_never_ends_is_killed_with_what_it_started() {
     let mut exec = sh("sleep 1000 & echo $! > \"$0\"; wait");
     exec.push(pid.display().to_string());
     let mut web = service("web", child(&["sleep"]));
-    web.health = Some(health(Probe::Exec(exec)));
+    web.health = Some(Box::new(health(Probe::Exec(exec))));
     supervisor.install(&web);
     supervisor.start_unit("web").expect("started");
     let probe = pid_in(&pid);

@@ -14,7 +14,7 @@ fn task(exec: Vec<String>, when: ScheduleWhen, persistent: bool) -> Service {
     let mut job = service("job", exec);
     job.kind = Kind::Task;
     job.restart.policy = RestartPolicy::Never;
-    job.schedule = Some(Schedule { when, jitter: Duration::ZERO, persistent });
+    job.schedule = Some(Box::new(Schedule { when, jitter: Duration::ZERO, persistent }));
     job
 }
 

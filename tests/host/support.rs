@@ -190,8 +190,13 @@ fn answers_as(layout: &Layout, wanted: u32) -> bool {
 }
 
 /// Waits for something that is to come about.
-pub(crate) fn until(mut what: impl FnMut() -> bool) -> Result<(), ()> {
-    let end = Instant::now() + PATIENCE;
+pub(crate) fn until(what: impl FnMut() -> bool) -> Result<(), ()> {
+    until_within(PATIENCE, what)
+}
+
+/// Waits for something that may take longer.
+pub(crate) fn until_within(patience: Duration, mut what: impl FnMut() -> bool) -> Result<(), ()> {
+    let end = Instant::now() + patience;
     while !what() {
         if Instant::now() > end {
             return Err(());

@@ -117,7 +117,7 @@ fn health_and_reloads_are_told() {
     let mut web = service("web", child(&["sleep"]));
     let mut probe = sh("! test -e \"$0\"");
     probe.push(sick.display().to_string());
-    web.health = Some(Health {
+    web.health = Some(Box::new(Health {
         check: HealthCheck::Probe(Probe::Exec(probe)),
         interval: Duration::from_millis(30),
         timeout: Duration::from_secs(10),
@@ -125,7 +125,7 @@ fn health_and_reloads_are_told() {
         successes: 1,
         start_period: Duration::ZERO,
         action: HealthAction::Event,
-    });
+    }));
     let mut check = sh("test -e \"$0\"");
     check.push(sick.display().to_string());
     web.reload = Some(Reload { action: ReloadAction::Command(sh("true")), check: Some(check) });

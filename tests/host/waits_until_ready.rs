@@ -86,7 +86,7 @@ fn the_unhealthy_is_restarted() {
     let mut web = service("web", child(&["sleep"]));
     let flag = supervisor.file("flag");
     std::fs::write(&flag, "").expect("write");
-    web.health = Some(Health {
+    web.health = Some(Box::new(Health {
         check: HealthCheck::Probe(Probe::File(flag.clone())),
         interval: Duration::from_millis(20),
         timeout: Duration::from_millis(20),
@@ -94,7 +94,7 @@ fn the_unhealthy_is_restarted() {
         successes: 1,
         start_period: Duration::ZERO,
         action: HealthAction::Restart,
-    });
+    }));
     supervisor.install(&web);
     supervisor.start_unit("web").expect("started");
     supervisor.wait("web", |record| record.healthy == Some(true));

@@ -12,6 +12,7 @@ use crate::host::control::Ask;
 use crate::host::intent;
 use crate::host::state::{self, Record, StateFile};
 use crate::host::sys;
+use crate::layout::Layout;
 use crate::layout::Scope;
 use crate::logs::{LogQuery, Sink};
 use crate::report::{Sent, State, Status, Wanted};
@@ -88,21 +89,50 @@ impl Embedded {
     }
 }
 
+/// All units of a scope as a table shows them, where the supervisor has seen that they are all that is installed; None:
+/// the receipts tell.
+pub(super) fn table(layout: &Layout) -> Result<Option<Vec<Status>>> {
+    let file = state::read(&state::path(layout))?.filter(|file| file.boot == sys::boot_id());
+    let Some(file) = file.filter(|file| sys::lives(file.supervisor)) else { return Ok(None) };
+    if file.installed.is_none() || file.installed != system::files::changed(&layout.on_disk(&layout.receipts())) {
+        return Ok(None);
+    }
+    let enabled = system::files::list(&layout.on_disk(&layout.state.join("enabled")))?;
+    let (now, wall_now) = (sys::monotonic(), system::now());
+    let status = |(id, record): (&String, &Record)| {
+        let mut status = Status::not_installed(id, "embedded", layout.scope);
+        record.describe_row(&mut status, now, wall_now);
+        status.state = state_of(record, true);
+        status.enabled = Some(enabled.binary_search_by(|name| name.as_os_str().cmp(id.as_ref())).is_ok());
+        if record.has_ready {
+            status.ready = Some(status.state == State::Running);
+        }
+        status
+    };
+    let table = file.units.iter().map(status).collect();
+    // Not taken apart: it is much, and the process is about to end.
+    std::mem::forget(file);
+    Ok(Some(table))
+}
+
+/// The state of a unit; of one whose supervisor is gone, by whether its process lives.
+fn state_of(record: &Record, supervised: bool) -> State {
+    let word = match record.machine.word() {
+        // A task that runs is up, as one that waits for its next run.
+        State::Starting if record.runs.is_some() && record.machine.current.has_main() => State::Running,
+        word => word,
+    };
+    let alone = !supervised && !record.machine.current.at_rest();
+    if alone && !record.main.is_some_and(sys::lives) { State::Failed } else { word }
+}
+
 impl Known {
     fn record(&self, unit: &str) -> Option<&Record> {
         self.file.as_ref()?.units.get(unit)
     }
 
-    /// The state of a unit; of one whose supervisor is gone, by whether its process lives.
     fn state(&self, unit: &str) -> State {
-        let Some(record) = self.record(unit) else { return State::Stopped };
-        let word = match record.machine.word() {
-            // A task that runs is up, as one that waits for its next run.
-            State::Starting if record.runs.is_some() && record.machine.current.has_main() => State::Running,
-            word => word,
-        };
-        let alone = !self.supervised && !record.machine.current.at_rest();
-        if alone && !record.main.is_some_and(sys::lives) { State::Failed } else { word }
+        self.record(unit).map_or(State::Stopped, |record| state_of(record, self.supervised))
     }
 }
 

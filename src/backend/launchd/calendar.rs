@@ -101,7 +101,7 @@ mod tests {
 
     fn with(when: ScheduleWhen) -> Service {
         let mut s = service();
-        s.schedule = Some(Schedule { when, jitter: Duration::ZERO, persistent: false });
+        s.schedule = Some(Box::new(Schedule { when, jitter: Duration::ZERO, persistent: false }));
         s
     }
 

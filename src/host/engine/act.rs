@@ -33,7 +33,7 @@ impl Engine {
             }
             Action::StopCommand => self.stop_command(id),
             Action::Signal => self.signal_main(id),
-            Action::SignalRest => self.signal_rest(id, false),
+            Action::SignalRest => self.signal_rest(id),
             Action::Kill => self.kill(id),
             Action::Reload => self.reload(id),
         }

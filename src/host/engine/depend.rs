@@ -37,7 +37,7 @@ impl Engine {
     fn units_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Id, &'a super::Unit)> {
         let from = (Bound::Included(name), Bound::Unbounded);
         let range = self.units.range::<str, _>(from).take_while(move |(id, _)| id.starts_with(name));
-        range.filter(move |(_, unit)| unit.service.name == name)
+        range.filter(move |(_, unit)| unit.service.name == name).map(|(id, unit)| (id, &**unit))
     }
 
     /// A held unit: may it go on now?

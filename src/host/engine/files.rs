@@ -106,7 +106,7 @@ impl Engine {
         let Some(unit) = self.units.get_mut(id) else { return };
         let Some(watch) = &unit.service.watch else { return };
         let patterns = watch.paths.iter().map(|path| Pattern::new(path)).collect();
-        unit.watched = Some(Watched { patterns, ..Watched::default() });
+        unit.watched = Some(Box::new(Watched { patterns, ..Watched::default() }));
         self.look(id);
     }
 

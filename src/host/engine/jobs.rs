@@ -176,7 +176,7 @@ impl Engine {
         all.retain(|id| self.units.get(id).is_some_and(|unit| job.pending.contains_key(id) || !is_up(unit)));
         self.intend(job, &all, Wanted::Up);
         for id in all {
-            if self.units.get(&id).is_some_and(is_up) {
+            if self.units.get(&id).is_some_and(|unit| is_up(unit)) {
                 self.done(job, &id, Ok(Effect::Unchanged));
             } else {
                 self.queue.push_back((id, Event::Start));

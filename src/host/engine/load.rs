@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
@@ -29,6 +29,16 @@ pub(super) fn mark(runtime: &Path) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     }) + "/"
+}
+
+/// Without what only people and other managers need: of a thousand services it would be kept a thousand times.
+fn lean(mut service: Service) -> Service {
+    service.description = String::new();
+    (service.display_name, service.label) = (None, None);
+    service.documentation = Vec::new();
+    (service.given, service.native) = (BTreeMap::new(), serde_json::Value::Null);
+    service.exec.shrink_to_fit();
+    service
 }
 
 impl Engine {
@@ -87,7 +97,6 @@ impl Engine {
                         rescheduled.push(Rc::clone(&id));
                     }
                     if unit.service != service {
-                        unit.policy = crate::host::machine::Policy::of(&service);
                         unit.service = service;
                         unit.stale = true;
                     }
@@ -105,12 +114,14 @@ impl Engine {
             }
         }
         self.after_load();
-        let unmetered = |(id, unit): (&Id, &Unit)| {
-            (unit.meter.is_some() && unit.service.thresholds.is_empty()).then(|| Rc::clone(id))
-        };
-        for id in self.units.iter().filter_map(unmetered).collect::<Vec<_>>() {
+        let unmetered = |unit: &Unit| unit.meter.is_some() && unit.service.thresholds.is_empty();
+        let unmetered: Vec<Id> =
+            self.units.iter().filter(|(_, unit)| unmetered(unit)).map(|(id, _)| Rc::clone(id)).collect();
+        for id in unmetered {
             self.forget_meter(&id);
         }
+        self.surveys = super::SURVEYS;
+        self.spared_at.get_or_insert_with(|| Instant::now() + super::run::SPARED);
         for id in rescheduled {
             self.schedule_changed(&id);
         }
@@ -133,7 +144,7 @@ impl Engine {
                     .map_err(|error| Error::failed(format!("`{}` is no spec: {error}", path.display())))
             });
             match read {
-                Ok(service) => specs.push(service),
+                Ok(service) => specs.push(lean(service)),
                 Err(error) => broken = broken.or(Some(error)),
             }
         }
@@ -150,7 +161,7 @@ impl Engine {
             }
         }
         self.empty_since = None;
-        self.units.insert(id, unit);
+        self.units.insert(id, Box::new(unit));
     }
 
     pub(super) fn after_load(&mut self) {

@@ -66,6 +66,9 @@ const EMPTY: Duration = Duration::from_secs(1);
 /// Accounts by user and group.
 type Accounts = HashMap<(Option<String>, Option<String>), sys::Account>;
 
+/// So often the receipts are looked at again that are too young to be counted on.
+const SURVEYS: u32 = 5;
+
 /// A unit's name.
 type Id = Rc<str>;
 
@@ -171,11 +174,14 @@ pub struct Engine {
     options: Options,
     /// What to begin with.
     given: Vec<Service>,
-    units: BTreeMap<Id, Unit>,
+    units: BTreeMap<Id, Box<Unit>>,
     /// Units that wait for one of a service's name.
     dependents: HashMap<String, Vec<Id>>,
     mains: HashMap<i32, Id>,
     clearing: BTreeSet<Id>,
+    /// Units whose trees are to be looked at, and from when on they may be.
+    unlooked: BTreeSet<Id>,
+    look_from: Instant,
     deadlines: BTreeSet<(Moment, Id)>,
     queue: VecDeque<(Id, Event)>,
     commands: Commands,
@@ -200,6 +206,13 @@ pub struct Engine {
     mark: String,
     boot: String,
     dirty: bool,
+    /// See [`StateFile::installed`](super::state::StateFile::installed).
+    installed: Option<std::time::SystemTime>,
+    /// How often that is tried again.
+    surveys: u32,
+    /// Events since memory was given back, and when that is to be done next.
+    burst: u32,
+    spared_at: Option<Instant>,
     /// What is wanted of some unit is not on disk.
     intents_unkept: bool,
     flushed: Instant,
@@ -257,6 +270,8 @@ impl Engine {
             dependents: HashMap::new(),
             mains: HashMap::new(),
             clearing: BTreeSet::new(),
+            unlooked: BTreeSet::new(),
+            look_from: Instant::now(),
             deadlines: BTreeSet::new(),
             queue: VecDeque::new(),
             commands: Commands::default(),
@@ -273,6 +288,10 @@ impl Engine {
             pumps: Rc::new(pump::Pumps::new(capture::Hands::new(buffer))),
             boot,
             dirty: true,
+            installed: None,
+            surveys: SURVEYS,
+            burst: 0,
+            spared_at: None,
             intents_unkept: false,
             flushed: Instant::now(),
             flush_cost: Duration::ZERO,

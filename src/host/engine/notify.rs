@@ -100,7 +100,7 @@ impl Engine {
                     }
                 }
                 Some(("WATCHDOG", "1")) => {
-                    unit.beat.notify_one();
+                    unit.beat.get_or_insert_default().notify_one();
                     if let Some(above) = &self.passed_on {
                         above.send("WATCHDOG=1");
                     }

@@ -1,11 +1,18 @@
 //! The state file, written when something has changed and at most so often that it costs little.
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
+use std::io::BufWriter;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::Engine;
+use serde::{Serialize, Serializer};
+
+use super::unit::Unit;
+use super::{Engine, Id};
+use crate::backend::BackendKind;
 use crate::error::{IoContext, Result};
-use crate::host::state::{self, StateFile, VERSION};
+use crate::host::state::{self, VERSION};
 use crate::host::sys;
+use crate::receipt;
 
 impl Engine {
     pub(super) fn flush(&mut self) -> Result<()> {
@@ -29,19 +36,61 @@ impl Engine {
         result
     }
 
+    /// Sees whether the receipts of the scope are those of our units; for readers, who then need not.
+    pub(super) fn survey(&mut self) {
+        let stamp = receipt::stamp(&self.options.layout);
+        if !self.options.serve || stamp.is_some() && stamp == self.installed {
+            return;
+        }
+        if stamp.is_none() && self.surveys > 0 {
+            // Most likely they have just been written, and might be once more.
+            self.surveys -= 1;
+            self.spared_at = Some(Instant::now() + super::run::SPARED);
+        }
+        let known = stamp.and_then(|_| receipt::plain_services(&self.options.layout, BackendKind::Embedded));
+        let same = known.is_some_and(|names| names.iter().map(String::as_str).eq(self.units.keys().map(|id| &**id)));
+        let found = stamp.filter(|_| same);
+        self.dirty |= found != self.installed;
+        self.installed = found;
+    }
+
     pub(super) fn write_state(&self) -> Result<()> {
         let pid = i32::try_from(std::process::id()).unwrap_or(0);
-        let file = StateFile {
+        let file = Written {
             version: VERSION,
-            daemonctl: env!("CARGO_PKG_VERSION").to_owned(),
-            boot: self.boot.clone(),
+            daemonctl: env!("CARGO_PKG_VERSION"),
+            boot: &self.boot,
             supervisor: sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }),
-            units: self.units.iter().map(|(id, unit)| (id.to_string(), unit.record())).collect(),
+            installed: self.installed,
+            units: Units(&self.units),
         };
         let path = state::in_folder(&self.options.runtime);
         let unfinished = path.with_extension("json.new");
-        let text = serde_json::to_vec(&file).unwrap_or_default();
-        std::fs::write(&unfinished, text).doing(format_args!("write `{}`", unfinished.display()))?;
+        let write = || {
+            let mut out = BufWriter::with_capacity(16 * 1024, std::fs::File::create(&unfinished)?);
+            serde_json::to_writer(&mut out, &file)?;
+            out.into_inner().map_err(std::io::IntoInnerError::into_error).map(drop)
+        };
+        write().doing(format_args!("write `{}`", unfinished.display()))?;
         std::fs::rename(&unfinished, &path).doing(format_args!("replace `{}`", path.display()))
+    }
+}
+
+/// A [`state::StateFile`] as it is written: one unit after the other, and no copy of all.
+#[derive(Serialize)]
+struct Written<'a> {
+    version: u32,
+    daemonctl: &'a str,
+    boot: &'a str,
+    supervisor: sys::Identity,
+    installed: Option<SystemTime>,
+    units: Units<'a>,
+}
+
+struct Units<'a>(&'a BTreeMap<Id, Box<Unit>>);
+
+impl Serialize for Units<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(id, unit)| (&**id, unit.record())))
     }
 }

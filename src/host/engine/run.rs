@@ -9,6 +9,11 @@ use crate::host::events::told::Cue;
 use crate::host::machine::{self, Current, Event, Now};
 use crate::host::sys;
 
+/// So long after many events there is memory to be given back, and so long after a few.
+const BURST: u32 = 200;
+pub(super) const SPARED: Duration = Duration::from_millis(300);
+const RESTED: Duration = Duration::from_secs(2);
+
 impl Engine {
     /// Runs until told to end. `ready` is called when requests are answered.
     pub async fn run(mut self, ready: impl FnOnce()) -> Result<Outcome> {
@@ -26,6 +31,7 @@ impl Engine {
         // Children that ended before we caught their signal.
         self.reap();
         self.flush()?;
+        self.spared_at = Some(Instant::now() + SPARED);
         // Only now: who can connect reads a state file of ours.
         let server = if self.options.serve { Some(self.open_socket()?) } else { None };
         ready();
@@ -51,7 +57,13 @@ impl Engine {
             let empty = self.empty_since.map(|since| EMPTY.saturating_sub(since.elapsed()));
             let farewell = self.farewell.map(|since| hooks::FAREWELL.saturating_sub(since.elapsed()));
             let again = self.again.as_ref().map(again::Again::patience);
-            let sleep = due.into_iter().chain(flush).chain(empty).chain(farewell).chain(again).min();
+            if self.burst > 0 && self.spared_at.is_none() {
+                self.spared_at = Some(Instant::now() + if self.burst < BURST { RESTED } else { SPARED });
+            }
+            let spared = self.spared_at.map(|at| at.saturating_duration_since(Instant::now()));
+            let trees = self.trees_due().map(|at| at.saturating_duration_since(Instant::now()));
+            let sleep =
+                due.into_iter().chain(trees).chain(spared).chain(flush).chain(empty).chain(farewell).chain(again).min();
             tokio::select! {
                 biased;
                 () = signals.child.next() => self.reap(),
@@ -91,6 +103,14 @@ impl Engine {
         self.run_tasks(now);
         self.sample(now);
         self.advance_due_jobs(now);
+        if self.spared_at.is_some_and(|at| at <= Instant::now()) {
+            (self.spared_at, self.burst) = (None, 0);
+            self.survey();
+            if self.dirty {
+                let _ = self.flush();
+            }
+            sys::give_back_memory();
+        }
     }
 
     pub(super) fn take(&mut self, input: Input) {
@@ -129,7 +149,16 @@ impl Engine {
 
     /// Gives every event that waits to the machine, and carries out what comes of it.
     pub(super) fn pump(&mut self) {
+        self.pump_events();
+        while self.trees_due().is_some_and(|at| at <= Instant::now()) {
+            self.look_at_trees();
+            self.pump_events();
+        }
+    }
+
+    fn pump_events(&mut self) {
         while let Some((id, event)) = self.queue.pop_front() {
+            self.burst = self.burst.saturating_add(1);
             let roll = self.roll();
             let Some(unit) = self.units.get_mut(&id) else { continue };
             let now = Now { at: sys::monotonic(), roll };
@@ -137,7 +166,7 @@ impl Engine {
             let restarts = unit.state.restarts;
             let cue = Cue::of(&event);
             let state = std::mem::replace(&mut unit.state, machine::State::new(machine::Wanted::Down, now.at));
-            let (state, actions) = machine::step(&unit.policy, state, event, now);
+            let (state, actions) = machine::step(&unit.policy(), state, event, now);
             unit.state = state;
             let after = (unit.state.current, unit.state.deadline);
             if before.1 != after.1 {
@@ -207,9 +236,7 @@ impl Engine {
                 self.commands.ended(pid, ended);
             }
         }
-        for id in self.clearing.clone() {
-            self.recheck(&id);
-        }
+        self.unlooked.extend(self.clearing.iter().cloned());
         self.pump();
     }
 
@@ -224,9 +251,11 @@ impl Engine {
     }
 }
 
-/// Sleeps so long; for ever without a time.
+/// Sleeps so long; for ever without a time. What is due now does not wait for the timer's next millisecond, but for
+/// whatever else has happened.
 async fn nap(time: Option<Duration>) {
     match time {
+        Some(Duration::ZERO) => tokio::task::yield_now().await,
         Some(time) => tokio::time::sleep(time).await,
         None => std::future::pending().await,
     }

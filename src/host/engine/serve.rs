@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Clients have so long to take the last answers when the supervisor ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// So much of an answer is written at once.
+const PIECE: usize = 32 * 1024;
+
 /// Clients at a time.
 const CLIENTS: usize = 256;
 
@@ -108,11 +111,26 @@ async fn talk(stream: sys::Stream, tx: mpsc::UnboundedSender<Input>) -> std::io:
             // Its request goes on; its place is somebody else's.
             () = gone(&mut read, &write) => None,
         };
-        let Some(answer) = answer else { break };
-        let mut text = serde_json::to_vec(&answer)?;
-        text.push(b'\n');
+        let Some(mut answer) = answer else { break };
+        let mut text = Vec::new();
+        let mut done = false;
+        // Those of a thousand units are one write, or a few.
+        while !done {
+            serde_json::to_writer(&mut text, &answer)?;
+            text.push(b'\n');
+            done = answer == Answer::Done;
+            match answers.try_recv() {
+                Ok(next) if text.len() < PIECE => answer = next,
+                Ok(next) => {
+                    tokio::time::timeout(PATIENCE, write.write_all(&text)).await??;
+                    text.clear();
+                    answer = next;
+                }
+                Err(_) => break,
+            }
+        }
         tokio::time::timeout(PATIENCE, write.write_all(&text)).await??;
-        if answer == Answer::Done {
+        if done {
             break;
         }
     }

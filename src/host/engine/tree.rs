@@ -1,12 +1,16 @@
 //! Signals to a service's processes, and seeing that none is left.
 
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use super::unit::Unit;
 use super::{Engine, Id, Seen};
 use crate::host::machine::{Current, Event};
 use crate::host::sys::{self, Group};
 use crate::service::KillScope;
+
+/// A tree waits for so long at most until it is looked at.
+const LONGEST: Duration = Duration::from_millis(50);
 
 impl Engine {
     /// The stop signal, to the main process.
@@ -37,8 +41,43 @@ impl Engine {
         }
     }
 
-    /// A signal to what is left of a tree whose main process is gone; `Gone` at once if nothing is.
-    pub(super) fn signal_rest(&mut self, id: &Id, kill: bool) {
+    /// What is left of a tree whose main process is gone gets a signal; `Gone` when nothing is.
+    pub(super) fn signal_rest(&mut self, id: &Id) {
+        self.clearing.remove(id);
+        self.unlooked.insert(Rc::clone(id));
+    }
+
+    /// When trees are looked at next, if any are to be.
+    pub(super) fn trees_due(&self) -> Option<Instant> {
+        (!self.unlooked.is_empty()).then_some(self.look_from)
+    }
+
+    /// Looks at those trees, by one list of our children for all of them. A thousand services that end one after the
+    /// other must not have it read a thousand times, so it is not read again at once.
+    pub(super) fn look_at_trees(&mut self) {
+        let began = Instant::now();
+        let ids = std::mem::take(&mut self.unlooked);
+        let is_stranger = |pid: &i32| !self.mains.contains_key(pid) && !self.commands.knows(*pid);
+        // Whatever a main process that is gone has left behind is ours now, or descends from what is.
+        let no_strangers = sys::own_children().is_some_and(|children| !children.iter().any(is_stranger));
+        for id in ids {
+            let Some(unit) = self.units.get(&id).filter(|unit| unit.state.current == Current::Clearing) else {
+                continue;
+            };
+            if no_strangers && !unit.far && unit.cgroup.is_none() {
+                self.clearing.remove(&id);
+                self.queue.push_back((id, Event::Gone));
+            } else if self.clearing.contains(&id) {
+                self.recheck(&id);
+            } else {
+                self.signal_tree(&id, false);
+            }
+        }
+        let cost = began.elapsed();
+        self.look_from = began + (cost * 10).min(LONGEST);
+    }
+
+    fn signal_tree(&mut self, id: &Id, kill: bool) {
         let rest = self.rest(id);
         let Some(unit) = self.units.get_mut(id) else { return };
         if rest.is_empty() {
@@ -61,7 +100,7 @@ impl Engine {
     pub(super) fn kill(&mut self, id: &Id) {
         let Some(unit) = self.units.get(id) else { return };
         if !unit.state.current.has_main() {
-            return self.signal_rest(id, true);
+            return self.signal_tree(id, true);
         }
         let Some(main) = unit.main else { return };
         let mut all = self.rest(id);

@@ -19,7 +19,6 @@ use crate::service::{Kind, Service};
 
 pub(super) struct Unit {
     pub(super) service: Service,
-    pub(super) policy: Policy,
     pub(super) state: State,
     /// What somebody wanted of it last, in this boot.
     pub(super) intent: Option<Wanted>,
@@ -31,14 +30,14 @@ pub(super) struct Unit {
     pub(super) pipes: Vec<Rc<Pipe>>,
     pub(super) notify: Option<Socket>,
     /// `WATCHDOG=1` came.
-    pub(super) beat: Rc<tokio::sync::Notify>,
+    pub(super) beat: Option<Rc<tokio::sync::Notify>>,
     /// Its control group, where it has limits.
     pub(super) cgroup: Option<Group>,
     /// Where it has thresholds: what was measured, and when it is looked at next.
     pub(super) meter: Option<Box<Meter>>,
     pub(super) sample_at: Option<Moment>,
     /// Its watched files, while they are.
-    pub(super) watched: Option<Watched>,
+    pub(super) watched: Option<Box<Watched>>,
     /// Of a task: its runs, and when the next is due by the loop's clock.
     pub(super) runs: Runs,
     pub(super) run_at: Option<Moment>,
@@ -68,7 +67,6 @@ pub(super) struct Unit {
 impl Unit {
     pub(super) fn new(service: Service, state: State) -> Self {
         Self {
-            policy: Policy::of(&service),
             service,
             state,
             intent: None,
@@ -77,7 +75,7 @@ impl Unit {
             far: false,
             pipes: Vec::new(),
             notify: None,
-            beat: Rc::default(),
+            beat: None,
             cgroup: None,
             meter: None,
             sample_at: None,
@@ -101,9 +99,15 @@ impl Unit {
         }
     }
 
+    /// What the machine must know of it; made anew each time, as a thousand of them would take more memory than time.
+    pub(super) fn policy(&self) -> Policy {
+        Policy::of(&self.service)
+    }
+
     pub(super) fn record(&self) -> Record {
         Record {
             machine: self.state.clone(),
+            has_ready: self.service.ready.is_some(),
             main: self.main,
             invocation: self.invocation.to_string(),
             adopted: self.far,
@@ -111,7 +115,7 @@ impl Unit {
             healthy: self.healthy,
             checks: self.checks.clone(),
             says: self.says.clone(),
-            files: self.watched.as_ref().map(Watched::notes).unwrap_or_default(),
+            files: self.watched.as_ref().map(|watched| watched.notes()).unwrap_or_default(),
             runs: (self.service.kind == Kind::Task).then(|| self.runs.clone()),
             ended_at: self.ended_at,
             logs: self.log_records(),

@@ -63,7 +63,7 @@ impl Engine {
         let Some(health) = unit.service.health.clone() else { return };
         let ran = unit.state.started.map_or(Duration::ZERO, |at| sys::monotonic().saturating_sub(at));
         let grace = health.start_period.saturating_sub(ran);
-        let beat = Rc::clone(&unit.beat);
+        let beat = Rc::clone(unit.beat.get_or_insert_default());
         let task = tokio::task::spawn_local(async move {
             match &health.check {
                 HealthCheck::Heartbeat => heartbeat(&health, grace, &beat, &teller).await,
@@ -96,7 +96,7 @@ impl Engine {
             Seen::Unhealthy(why) => self.queue.push_back((Rc::clone(id), Event::Unhealthy(why))),
             Seen::Check { name, ok, message } => {
                 let Some(unit) = self.units.get_mut(id) else { return };
-                let what = match (name, &unit.service.ready, &unit.service.health) {
+                let what = match (name, &unit.service.ready, unit.service.health.as_deref()) {
                     ("ready", Some(ready), _) => match &ready.when {
                         ReadyWhen::Probe(probe) => probe::words_for(probe),
                         _ => String::new(),

@@ -148,22 +148,31 @@ pub struct State {
     /// When it came into this state.
     pub since: Moment,
     /// When [`Event::Deadline`](super::Event::Deadline) is due.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub deadline: Option<Moment>,
     /// When the main process was started; None: there is none.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub started: Option<Moment>,
     /// Delays in a row.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub attempts: u32,
     /// Restarts that the limit counts.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub recent: Vec<Moment>,
     /// Restarts since the last start by a person.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub restarts: u64,
     /// How the last run ended.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub last: Option<Ended>,
     /// Why it was made to end, where it did not by itself.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub blame: Option<String>,
     /// Why it is `Failed` or `GaveUp`.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub reason: Option<String>,
     /// A stop that no hook can call off.
+    #[serde(default, skip_serializing_if = "crate::host::state::is_default")]
     pub forced: bool,
 }
 

@@ -98,6 +98,12 @@ fn all_names(folder: &Path) -> Result<Vec<OsString>> {
     Ok(names)
 }
 
+/// When something was last put into a folder or taken out of it; None: there is no such folder, or it is not told.
+#[must_use]
+pub fn changed(folder: &Path) -> Option<std::time::SystemTime> {
+    std::fs::symlink_metadata(folder).ok().filter(std::fs::Metadata::is_dir)?.modified().ok()
+}
+
 /// Looks at everything in a folder, as [`list`] and [`look`] would one by one, with one walk to the folder.
 pub fn look_in(folder: &Path) -> Result<Vec<(OsString, Found)>> {
     look_at(folder, list(folder)?)

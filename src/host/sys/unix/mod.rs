@@ -13,6 +13,7 @@ mod files_limit;
 mod handover;
 mod inotify;
 mod lock;
+mod memory;
 mod private;
 mod process;
 #[cfg(target_os = "linux")]
@@ -43,6 +44,7 @@ pub use fifo::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
 pub use inotify::{Touch, Watcher, What, watch_limit};
 pub use lock::{Lock, hold_lock};
+pub use memory::give_back as give_back_memory;
 pub use private::read_private;
 pub use process::{
     Identity, KILL, ask_to_end, be_humble, become_subreaper, forget_inherited, identify, kill_all, kill_command, lives,
@@ -53,7 +55,7 @@ pub use shared::Shared;
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
 pub use tick::Tick;
-pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, mark_of, members, tree_of};
+pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, mark_of, members, own_children, tree_of};
 pub use usage::{Stray, strays, usage};
 
 /// What limits the host (a unit of systemd) limits what it starts.

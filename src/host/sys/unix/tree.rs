@@ -51,6 +51,12 @@ pub fn tree_of(main: i32, mark: &str, far: bool, other: &dyn Fn(i32) -> bool) ->
     found
 }
 
+/// Our children, by the kernel's own list; None: it keeps none.
+#[must_use]
+pub fn own_children() -> Option<Vec<i32>> {
+    imp::children(i32::try_from(std::process::id()).ok()?)
+}
+
 /// Process groups are there to be told.
 pub const HAS_PROCESS_GROUPS: bool = true;
 
@@ -230,6 +236,10 @@ mod imp {
                 session: process.session_id().map_or(0, number),
             })
             .collect()
+    }
+
+    pub(super) fn children(_: i32) -> Option<Vec<i32>> {
+        None
     }
 
     pub(super) fn is_executing(_: i32) -> bool {
