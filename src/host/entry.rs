@@ -107,7 +107,9 @@ pub(super) fn run_shim(mut service: Service, layout: &Layout) -> Result<Outcome>
     service.after.clear();
     service.requires.clear();
     service.wants.clear();
-    once(&mut service);
+    if sys::SCHEDULED_FROM_ABOVE {
+        once(&mut service);
+    }
     if sys::LIMITED_FROM_ABOVE {
         (service.limits.memory, service.limits.cpu, service.limits.tasks) = (None, None, None);
     }
@@ -133,8 +135,8 @@ pub(super) fn run_shim(mut service: Service, layout: &Layout) -> Result<Outcome>
         pass_on: true,
     };
     let outcome = finish(options, vec![service])?;
-    if !outcome.well {
-        // `status` tells from it why.
+    if !outcome.well || !sys::ABOVE_KEEPS_HISTORY {
+        // `status` tells from it what became of the service.
         std::mem::forget(runtime);
     }
     Ok(outcome)

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{EMPTY, Ending, Engine, Id, Outcome, hooks};
 use crate::error::{IoContext, Result};
 use crate::host::machine::{Current, Event};
+use crate::host::sys;
 
 impl Engine {
     pub(super) fn end(&mut self, ending: Ending) {
@@ -70,12 +71,14 @@ impl Engine {
         let state = crate::host::state::in_folder(&self.options.runtime);
         if goes_on {
             self.flush()?;
-        } else if self.options.pass_on && !well {
+        } else if self.options.pass_on && (!well || !sys::ABOVE_KEEPS_HISTORY) {
             // The manager above will know that its host ended, and not why: that is kept for who asks.
             self.flush()?;
             let ended = crate::host::state::ended_in_folder(&self.options.runtime);
             std::fs::rename(&state, &ended).doing(format_args!("write `{}`", ended.display()))?;
-            self.say_why();
+            if !well {
+                self.say_why();
+            }
         } else {
             // The next one begins by the intents, not where this one ended.
             let _ = std::fs::remove_file(state);

@@ -127,7 +127,7 @@ impl Engine {
     pub(super) fn tell_above(&mut self, id: &Id) {
         let (Some(above), Some(unit)) = (&mut self.passed_on, self.units.get(id)) else { return };
         match unit.state.current {
-            Current::Running if !above.said_ready => {
+            Current::Running | Current::Armed if !above.said_ready => {
                 above.said_ready = true;
                 above.send("READY=1");
             }

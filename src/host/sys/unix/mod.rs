@@ -61,5 +61,11 @@ pub use usage::{Stray, strays, usage};
 /// What limits the host (a unit of systemd) limits what it starts.
 pub const LIMITED_FROM_ABOVE: bool = true;
 
+/// When a task runs is the manager's business: it has timers.
+pub const SCHEDULED_FROM_ABOVE: bool = true;
+
+/// The manager knows what became of a service that has ended well.
+pub const ABOVE_KEEPS_HISTORY: bool = true;
+
 /// Services live on when their host is killed, and the next one takes them over.
 pub const SERVICES_OUTLIVE_HOST: bool = true;

@@ -54,5 +54,11 @@ pub use watch::{Touch, Watcher, What, watch_limit};
 /// The service control manager limits nobody: the host's job does.
 pub const LIMITED_FROM_ABOVE: bool = false;
 
+/// The service control manager has no timers.
+pub const SCHEDULED_FROM_ABOVE: bool = false;
+
+/// The service control manager knows an exit code, and neither that a oneshot has completed nor how a stop went.
+pub const ABOVE_KEEPS_HISTORY: bool = false;
+
 /// A killed host takes its services along: their job closes with its process.
 pub const SERVICES_OUTLIVE_HOST: bool = false;
