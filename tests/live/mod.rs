@@ -7,6 +7,7 @@ mod alerts;
 mod child;
 mod concurrency;
 mod crash_loop;
+#[cfg(unix)]
 mod crash_safety;
 mod dependencies;
 mod drift;
