@@ -272,7 +272,7 @@ impl Manager for Embedded {
 
     #[cfg(windows)]
     fn lingers(&mut self) -> Result<Option<bool>> {
-        super::logon::starts(&self.target)
+        Ok(super::logon::starts(&self.target))
     }
 
     #[cfg(windows)]

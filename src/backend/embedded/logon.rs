@@ -19,12 +19,12 @@ fn line(target: &Target) -> String {
 }
 
 /// Whether this build starts at logon. None: the machine's supervisor, which no logon starts.
-pub(super) fn starts(target: &Target) -> Result<Option<bool>> {
+pub(super) fn starts(target: &Target) -> Option<bool> {
     if target.scope == Scope::System {
-        return Ok(None);
+        return None;
     }
     let said = CURRENT_USER.open(RUN).and_then(|key| key.get_string(NAME)).ok();
-    Ok(Some(said.is_some_and(|said| said == line(target))))
+    Some(said.is_some_and(|said| said == line(target)))
 }
 
 /// Has it start at logon, or not.
@@ -33,10 +33,13 @@ pub(super) fn set(target: &Target, on: bool) -> Result<()> {
         return Err(Error::failed("the machine's supervisor does not start at logon"));
     }
     let key = CURRENT_USER.create(RUN);
-    let done = key.and_then(|key| match on {
-        true => key.set_string(NAME, line(target)),
-        // That somebody removed it already is as good.
-        false => key.remove_value(NAME).or(Ok(())),
+    let done = key.and_then(|key| {
+        if on {
+            key.set_string(NAME, line(target))
+        } else {
+            // That somebody removed it already is as good.
+            key.remove_value(NAME).or(Ok(()))
+        }
     });
     done.map_err(std::io::Error::from).doing("change what starts when you log on")
 }
