@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::capture::{Capture, Hands};
 use super::pace::{PACE, Pace};
 use super::{Id, Input, Seen};
-use crate::host::logs::handover::Left;
+use crate::host::logs::handover::{Left, SIZE};
 use crate::host::state::LogRecord;
 use crate::host::sys::{ChildEnd, PipeEnd};
 
@@ -23,7 +23,7 @@ const DRAIN: usize = 1024 * 1024;
 const SMALL: usize = 64 * 1024;
 const LARGE: usize = 1024 * 1024;
 
-/// Who reads so much at once reads on: there may be more.
+/// Who reads so much at once reads from a unit that is busy.
 const MUCH: usize = SMALL / 2;
 
 /// So many pipes are large at once. The kernel allows a user 64 MiB of pipes, and then makes all new ones tiny.
@@ -154,7 +154,8 @@ impl Source {
             loop {
                 let count = self.read()?;
                 came |= count > 0;
-                if count < MUCH {
+                // Less than that is all there was: the next is better left until there is more.
+                if count < SIZE.min(PipeEnd::MOST) {
                     break;
                 }
                 // A pipe that is always full must leave time for everybody else.

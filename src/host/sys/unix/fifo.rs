@@ -64,6 +64,9 @@ nix::ioctl_read_bad! {
 pub struct PipeEnd(Rc<File>);
 
 impl PipeEnd {
+    /// One read brings so much at most, however much is asked for and waiting.
+    pub const MOST: usize = usize::MAX;
+
     /// How many bytes can be read at once.
     pub fn waiting(&self) -> io::Result<usize> {
         let mut count = 0;

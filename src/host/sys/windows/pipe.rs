@@ -143,6 +143,9 @@ impl Drop for Reader {
 }
 
 impl PipeEnd {
+    /// One read brings so much at most, however much is asked for and waiting.
+    pub const MOST: usize = PIECE;
+
     /// How many bytes can be read at once.
     pub fn waiting(&self) -> io::Result<usize> {
         let there = self.0.fill()?;
