@@ -85,6 +85,10 @@ pub(in crate::backend::launchd) fn parse(text: &str) -> Option<Printed> {
             field(&mut printed, key, value, behind_arguments);
         }
     }
+    // macOS 10.15 and older have no line for it, only a flag that does not tell why.
+    if printed.pended.is_none() && printed.properties.contains("pended non-demand spawn") {
+        printed.pended = Some("nondemand".to_owned());
+    }
     Some(printed)
 }
 
