@@ -1,7 +1,7 @@
 //! The host under the service control manager: what the manager is told, and what becomes of the program. Registered here by
 //! the manager's own calls, so that the host is tested whatever registers it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::{
@@ -35,7 +35,10 @@ impl Hosted {
         let rendered = t.run(&["render", "--target", "windows", "--json", "manifest.toml"]).ok().json();
         let unit = t.fill("{p}x");
         let files = rendered["files"].as_array().unwrap();
-        let spec = files.iter().find(|file| file["path"].as_str().unwrap().ends_with(".json")).unwrap();
+        let spec = files
+            .iter()
+            .find(|file| Path::new(file["path"].as_str().unwrap()).extension().is_some_and(|end| end == "json"))
+            .unwrap();
         let folder = t.state().join("specs");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(format!("{unit}.json")), spec["content"].as_str().unwrap()).unwrap();

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use super::{logs, render, verbs};
 use crate::backend::{Artifact, Deadline, Detail, Manager, Progress, Target, UnitResult, UnitState};
 use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::host::client;
 use crate::host::control::Ask;
 use crate::host::intent;
@@ -297,7 +296,10 @@ impl Manager for Embedded {
 
     #[cfg(not(windows))]
     fn set_linger(&mut self, _: bool) -> Result<()> {
-        Err(Error::new(Exit::Usage, "daemonctl's own supervisor has no lingering: it outlives the login anyway"))
+        Err(Error::new(
+            crate::exit::Exit::Usage,
+            "daemonctl's own supervisor has no lingering: it outlives the login anyway",
+        ))
     }
 
     fn logs(&mut self, units: &[Service], query: &LogQuery, sink: &mut dyn Sink) -> Result<()> {

@@ -77,6 +77,7 @@ fn total(hooks: &[Hook]) -> Duration {
 }
 
 /// Longer than everything the host may wait for before the service is ready.
+#[cfg(unix)]
 pub(super) fn start_timeout(service: &Service) -> Duration {
     let waits: Duration = service.wait_for.iter().map(|wait| wait.timeout).sum();
     let ready = service.ready.as_ref().map_or(Duration::ZERO, |ready| ready.timeout);

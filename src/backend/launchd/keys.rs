@@ -196,6 +196,7 @@ pub(super) fn check(native: &Value, scope: Scope) -> Result<(), Fault> {
 
 /// Whether a whole property list has only keys that launchd reads, of the right types: the tests' own check of what is
 /// rendered, and that of files before they are loaded.
+#[cfg(unix)]
 pub(super) fn check_rendered(list: &Value) -> Result<(), String> {
     let table = list.as_object().ok_or("it is no dictionary")?;
     for (key, value) in table {

@@ -16,6 +16,7 @@ use crate::service::Service;
 
 mod answer;
 mod calendar;
+#[cfg(unix)]
 mod codes;
 mod hosted;
 mod keys;
@@ -25,11 +26,14 @@ mod live;
 #[path = "nowhere.rs"]
 mod live;
 pub mod names;
+#[cfg(unix)]
 mod places;
+#[cfg(unix)]
 mod printed;
 mod render;
 #[cfg(test)]
 mod sample;
+#[cfg(unix)]
 mod state;
 mod text;
 

@@ -456,6 +456,7 @@ mod tests {
         assert_eq!(fs::read(&path).expect("read"), b"three\nfo");
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_symbolic_link_is_not_followed_and_what_is_lost_is_counted() {
         let folder = tempfile::tempdir().expect("a folder");
