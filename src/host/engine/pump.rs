@@ -155,7 +155,7 @@ impl Source {
                 let count = self.read()?;
                 came |= count > 0;
                 // Less than that is all there was: the next is better left until there is more.
-                if count < SIZE.min(PipeEnd::MOST) {
+                if !PipeEnd::fills(count, SIZE) {
                     break;
                 }
                 // A pipe that is always full must leave time for everybody else.

@@ -64,8 +64,11 @@ nix::ioctl_read_bad! {
 pub struct PipeEnd(Rc<File>);
 
 impl PipeEnd {
-    /// One read brings so much at most, however much is asked for and waiting.
-    pub const MOST: usize = usize::MAX;
+    /// Whether a read of so much into so much room leaves it open that there is more.
+    #[must_use]
+    pub const fn fills(count: usize, room: usize) -> bool {
+        count >= room
+    }
 
     /// How many bytes can be read at once.
     pub fn waiting(&self) -> io::Result<usize> {

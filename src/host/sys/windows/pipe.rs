@@ -143,8 +143,11 @@ impl Drop for Reader {
 }
 
 impl PipeEnd {
-    /// One read brings so much at most, however much is asked for and waiting.
-    pub const MOST: usize = PIECE;
+    /// Whether a read of so much into so much room leaves it open that there is more: one read gives a piece at most.
+    #[must_use]
+    pub const fn fills(count: usize, room: usize) -> bool {
+        count >= room || count >= PIECE
+    }
 
     /// How many bytes can be read at once.
     pub fn waiting(&self) -> io::Result<usize> {
