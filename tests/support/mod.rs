@@ -568,7 +568,12 @@ pub fn eventually(what: &str, mut so: impl FnMut() -> bool) {
 
 /// Waits for a child process and gives its exit code.
 pub fn code_of(mut child: Child) -> i32 {
-    child.wait().unwrap().code().unwrap_or(-1)
+    let mut ended = None;
+    eventually("the child to end", || {
+        ended = child.try_wait().unwrap();
+        ended.is_some()
+    });
+    ended.and_then(|ended| ended.code()).unwrap_or(-1)
 }
 
 /// A TCP port that nobody listens on.

@@ -44,7 +44,22 @@ impl Shared {
         let map = unsafe {
             mmap(None, length, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE, MapFlags::MAP_SHARED, &file, 0)?
         };
-        Ok(Self { map, words, bytes })
+        let shared = Self { map, words, bytes };
+        shared.touch();
+        Ok(shared)
+    }
+
+    /// Has every page there, ready to be written to. A `read` into a page that is not may be broken off by a SIGKILL
+    /// while it waits for the page, when part of what it read is out of the pipe already.
+    fn touch(&self) {
+        const PAGE: usize = 4096;
+        let size = size_of::<AtomicU64>() * self.words + self.bytes;
+        for offset in (0..size).step_by(PAGE) {
+            // SAFETY: in our mapping, at a page's begin and so aligned, with a word at least behind it; nobody else has
+            // a reference into it yet.
+            let word = unsafe { AtomicU64::from_ptr(self.map.as_ptr().cast::<u8>().add(offset).cast()) };
+            word.fetch_or(0, std::sync::atomic::Ordering::SeqCst);
+        }
     }
 
     /// The words: atomic, so that each store happens, whole and in its place between the system calls.
