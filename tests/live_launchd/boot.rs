@@ -24,9 +24,9 @@ fn enabled_disabled_manual_and_hosted() {
     for (name, wanted) in [("on", true), ("off", true), ("hosted", true), ("manual", true), ("stopped", false)] {
         assert_eq!(up(name), wanted, "{name}: {:#}", t.status(&format!("{{p}}{name}")));
     }
-    t.model().run(&["model", "reboot"]).ok();
-    // What lies there does not outlive a boot.
+    // What lies there does not outlive a boot; and what starts at boot must find it gone, not lose it.
     let _ = std::fs::remove_dir_all(t.runtime());
+    t.model().run(&["model", "reboot"]).ok();
     let uid = nix::unistd::geteuid().to_string();
     match t.place {
         Where::LaunchdGui => drop(t.model().run(&["model", "login", &uid]).ok()),
