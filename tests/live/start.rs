@@ -5,6 +5,9 @@ use crate::support::{Test, Where, eventually, lives};
 #[test]
 fn a_program_that_dies_at_once() {
     let Some(t) = Test::live("dies_at_once") else { return };
+    if t.place == Where::WindowsUser {
+        return; // not held there yet: see the test of a program that ends at once with success
+    }
     let before = t.machine();
     t.manifest("[service.{p}a]\nexec = [\"{child}\", \"--eprint\", \"cannot open the door\", \"exit\", \"3\"]\nrestart = { policy = \"never\" }\n");
     let ran = t.install().exits(1);
