@@ -4,7 +4,7 @@
 //! itself. A process belongs to it when it descends from the main process, is in its session, or carries the mark: so
 //! a child that called `setsid`, or that was orphaned and is now ours (we are its subreaper), is still found.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A process of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,31 +89,27 @@ fn has_mark(pid: i32, mark: &str) -> bool {
 
 /// Every process whose mark starts with `prefix`, and its mark.
 ///
-/// A process that is just executing its program has no environment for a moment: it is looked at again.
+/// A process that is just executing its program has no environment for a moment: it is waited for, as who overlooks it
+/// would start its service a second time.
 #[must_use]
 pub fn everyone_marked(prefix: &str) -> Vec<(Member, String)> {
     let mut found = Vec::new();
     let mut left = members();
-    let until = Instant::now() + EXECUTING;
-    while !left.is_empty() && Instant::now() < until {
-        left.retain(|member| match mark_of(member.pid) {
-            Some(mark) => {
-                if mark.starts_with(prefix) {
-                    found.push((*member, mark));
-                }
-                false
+    loop {
+        left.retain(|member| {
+            // Asked first: what has its environment by then is read with it.
+            if member.session == member.pid && imp::is_executing(member.pid) {
+                return true;
             }
-            None => member.session == member.pid && imp::is_executing(member.pid),
+            found.extend(mark_of(member.pid).filter(|mark| mark.starts_with(prefix)).map(|mark| (*member, mark)));
+            false
         });
-        if !left.is_empty() {
-            std::thread::sleep(Duration::from_millis(1));
+        if left.is_empty() {
+            return found;
         }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    found
 }
-
-/// No process is without an environment for longer, unless it was given none.
-const EXECUTING: Duration = Duration::from_millis(100);
 
 #[cfg(target_os = "linux")]
 pub(super) use imp::{children, stat};
@@ -131,6 +127,8 @@ mod imp {
         pub(in super::super) ticks: u64,
         /// Resident memory.
         pub(in super::super) pages: u64,
+        /// The kernel has put its environment where it is to be, be it empty. False too where we may not know.
+        pub(in super::super) has_environment: bool,
     }
 
     /// `/proc/PID/stat`, proc(5). The name in it may hold anything, so fields count from the last parenthesis.
@@ -151,6 +149,7 @@ mod imp {
             started: number(19)?,
             ticks: (11..=14).filter_map(number).sum(),
             pages: number(21)?,
+            has_environment: number(48).is_some_and(|end| end != 0),
         })
     }
 
@@ -170,13 +169,16 @@ mod imp {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
     }
 
-    /// Whether it may be in the middle of execve(2): young, and without an environment.
+    /// Whether it is in the middle of execve(2): young, and not yet told where its environment is, which a process that
+    /// was given none is too.
     pub(super) fn is_executing(pid: i32) -> bool {
-        let Some(stat) = alive(pid) else { return false };
+        let Some(stat) = alive(pid).filter(|stat| !stat.has_environment) else { return false };
         let age = super::super::clock::monotonic().saturating_sub(since_boot(stat.started));
-        age < YOUNG && environment(pid).is_some_and(|environment| environment.is_empty())
+        // Of whom we may not know that, we may not read it either.
+        age < YOUNG && environment(pid).is_some()
     }
 
+    /// No execve takes longer, as a rule; a supervisor must not wait for ever for one that hangs.
     const YOUNG: std::time::Duration = std::time::Duration::from_secs(10);
 
     fn since_boot(ticks: u64) -> std::time::Duration {
