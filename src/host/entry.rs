@@ -197,6 +197,7 @@ fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 
 fn prepare(runtime: &Path) -> Result<()> {
     sys::forget_inherited();
+    sys::be_frugal();
     // Without it, orphans of services go to PID 1 and are still found by their session and their mark.
     let _ = sys::become_subreaper();
     // A file system that goes away with a login folder must not be held busy, nor hold us.

@@ -1,5 +1,17 @@
 //! Memory that is given back when a burst of work is over.
 
+/// Has what is freed given back for good: one heap for all threads, so that what a thread frees is the next one's and the
+/// heap's of the loop; and large pieces by themselves, as the buffers of compression are, whatever was freed before. To be
+/// called while there is one thread.
+pub fn be_frugal() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: mallopt(3) takes numbers. The threshold is not moved any more once it is set.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, 64 * 1024);
+    };
+}
+
 /// Gives back what was freed, and the pages of programs and libraries that are not needed now: they are read again, from
 /// the page cache, when they are. What starts a supervisor is most of what it ever executes.
 pub fn give_back() {

@@ -216,6 +216,9 @@ pub const fn become_subreaper() -> bool {
 /// The system takes what it needs by itself.
 pub const fn give_back_memory() {}
 
+/// The same.
+pub const fn be_frugal() {}
+
 /// No list of children is kept here: jobs tell.
 #[must_use]
 pub const fn own_children() -> Option<Vec<i32>> {
