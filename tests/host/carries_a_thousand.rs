@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use daemonctl::host::control::Ask;
+use daemonctl::host::control::{Answer, Ask, Request, Units, VERSION, socket};
 use daemonctl::report::{Effect, State};
 
 use super::support::*;
@@ -50,6 +50,53 @@ fn a_thousand_are_started_listed_and_stopped_by_one_request_each() {
     assert!(answers.values().all(|answer| *answer == Ok(Effect::Stopped)), "{answers:?}");
     let units = supervisor.state().expect("a state").units;
     assert!(units.values().all(|unit| unit.machine.word() == State::Stopped && unit.machine.restarts == 0));
+}
+
+/// Sends a request, and tells when its answer is complete.
+fn send(supervisor: &Supervisor, ask: Ask) -> impl FnMut() -> bool {
+    use std::io::{Read, Write};
+    let mut stream = std::os::unix::net::UnixStream::connect(socket(&supervisor.layout)).expect("connect");
+    let request = Request { version: VERSION, ask };
+    writeln!(stream, "{}", serde_json::to_string(&request).expect("JSON")).expect("write");
+    stream.set_nonblocking(true).expect("a stream that does not wait");
+    let done = serde_json::to_vec(&Answer::Done).expect("JSON");
+    let mut heard = Vec::new();
+    move || {
+        let mut piece = [0; 8192];
+        while let Ok(length @ 1..) = stream.read(&mut piece) {
+            heard.extend_from_slice(&piece[..length]);
+        }
+        heard.trim_ascii_end().ends_with(&done)
+    }
+}
+
+#[test]
+fn while_a_thousand_start_others_are_answered_and_a_stop_calls_off_what_has_not_begun() {
+    let supervisor = Supervisor::start();
+    let names: Vec<String> = (0..CROWD).map(|number| format!("web{number:04}")).collect();
+    for name in &names {
+        supervisor.install(&service(name, vec!["/bin/sleep".to_owned(), "infinity".to_owned()]));
+    }
+    supervisor.ask(Ask::Load);
+    // However fast the machine is: it takes more than one turn of the loop, and answers are given between two.
+    let mut is_done = send(&supervisor, Ask::Start(Units { units: names.clone() }));
+    let mut answered = 0;
+    while !is_done() {
+        assert!(!supervisor.ask(Ask::Hello).is_empty());
+        answered += 1;
+    }
+    assert!(answered > 3, "{answered} were answered while a thousand started");
+
+    let all: Vec<&str> = names.iter().map(String::as_str).collect();
+    within("the stop", || supervisor.verb(Ask::Stop, &all));
+    let mut is_done = send(&supervisor, Ask::Start(Units { units: names.clone() }));
+    until(|| supervisor.record(&names[0]).is_some_and(|record| record.main.is_some())).expect("it has begun");
+    let answers = within("the stop", || supervisor.verb(Ask::Stop, &all));
+    assert_eq!(answers.len(), CROWD);
+    assert!(answers.values().all(Result::is_ok), "{answers:?}");
+    let units = supervisor.state().expect("a state").units;
+    assert!(units.values().all(|unit| unit.machine.word() == State::Stopped), "none starts after its stop");
+    until(&mut is_done).expect("the start is answered too");
 }
 
 #[test]

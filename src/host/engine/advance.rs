@@ -86,6 +86,7 @@ impl Engine {
             for id in self.may_stop(&job.stopping) {
                 if job.to_stop.remove(&id) {
                     self.queue.push_back((id, Event::Stop { forced: job.forced }));
+                    job.begun_at = self.queue.end();
                 }
             }
             job.to_stop.retain(|id| job.stopping.contains(id));
@@ -101,11 +102,11 @@ impl Engine {
             for told in job.pending.values_mut() {
                 RESTARTED.clone_into(told);
             }
-            job.news = News::All;
+            (job.news, job.begun_at) = (News::All, self.queue.end());
             return job.pending.is_empty() && self.close(job);
         }
         let mut ids = Vec::new();
-        if self.queue.is_empty() {
+        if self.queue.is_past(job.begun_at) {
             ids = match std::mem::replace(&mut job.news, News::Some(BTreeSet::new())) {
                 News::All => job.pending.keys().cloned().collect(),
                 News::Some(news) => news.into_iter().filter(|id| job.pending.contains_key(id)).collect(),
@@ -145,6 +146,8 @@ impl Engine {
         let Some(unit) = self.units.get(id) else { return Some(Err(Trouble::new(format!("`{id}` was removed")))) };
         let state = &unit.state;
         match state.current {
+            // It is reaped already: its end waits in the queue.
+            Current::Running if !unit.far && unit.main.is_some_and(|main| !self.mains.contains_key(&main.pid)) => None,
             Current::Running => {
                 let settled = state.started.map(|at| at + SETTLE).filter(|at| *at > sys::monotonic());
                 if let Some(at) = settled

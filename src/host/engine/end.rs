@@ -12,6 +12,8 @@ impl Engine {
         self.ending = Some(ending);
         if ending == Ending::Stopped {
             self.tell_above_stopping();
+            // What has not begun to start need not begin.
+            self.call_off_starts(None);
             self.stop_everything();
         }
         self.pump();
@@ -39,6 +41,9 @@ impl Engine {
     }
 
     pub(super) fn is_done(&self) -> bool {
+        if !self.queue.is_empty() {
+            return false;
+        }
         let at_rest = || self.units.values().all(|unit| unit.state.current.at_rest());
         match self.ending {
             Some(Ending::Leave) => true,

@@ -46,6 +46,8 @@ pub(super) struct Job {
     pub(super) forced: bool,
     /// What the operator should know of a unit though it is done.
     pub(super) notes: BTreeMap<Id, String>,
+    /// What it asked for has been begun when the queue is past that place.
+    pub(super) begun_at: u64,
     /// Which units are to be looked at.
     pub(super) news: News,
     /// When it is told what is waited for; None: it has been, and news are told as they come.
@@ -62,6 +64,7 @@ impl Job {
             stopping: BTreeSet::new(),
             forced: false,
             notes: BTreeMap::new(),
+            begun_at: 0,
             news: News::All,
             tells_at: Some(sys::monotonic() + QUIET),
         }
@@ -136,6 +139,7 @@ impl Engine {
         match verb {
             Verb::Start => self.open_start(&mut job, &ids),
             Verb::Stop | Verb::Restart => {
+                self.call_off_starts(Some(&ids.iter().cloned().collect()));
                 let wanted = if verb == Verb::Stop { Wanted::Down } else { Wanted::Up };
                 self.intend(&mut job, &ids, wanted);
                 for id in &ids {
@@ -166,8 +170,16 @@ impl Engine {
                 }
             }
         }
+        job.begun_at = self.queue.end();
         self.jobs.push(job);
         self.advance_jobs();
+    }
+
+    /// Starts that have not begun never will; who waits for them is told.
+    pub(super) fn call_off_starts(&mut self, of: Option<&BTreeSet<Id>>) {
+        for id in self.queue.call_off_starts(of) {
+            self.touch(&id);
+        }
     }
 
     fn open_start(&mut self, job: &mut Job, ids: &[Id]) {

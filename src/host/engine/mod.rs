@@ -4,7 +4,7 @@
 //! [`Input`]; `machine::step` decides; [`act`] carries out. Tasks hold no state of units: they tell the loop. It sleeps
 //! until the next event or the next deadline, and nothing ticks.
 //!
-//! `run` is the loop, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
+//! `run` is the loop, `queue` the events that it carries out, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
 //! `spawn` with `setting` (who a process is run as) and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
 //! `capture` the output; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
 //! intents and the takeover, `events` what is told of units and `hooks` to whom, `command`, `http`, `probe`, `watch` and
@@ -30,6 +30,7 @@ mod persist;
 mod pipes;
 mod probe;
 mod pump;
+mod queue;
 mod run;
 mod sample;
 mod serve;
@@ -43,7 +44,7 @@ mod watch;
 mod work;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -183,7 +184,9 @@ pub struct Engine {
     unlooked: BTreeSet<Id>,
     look_from: Instant,
     deadlines: BTreeSet<(Moment, Id)>,
-    queue: VecDeque<(Id, Event)>,
+    queue: queue::Queue,
+    /// Until then events are carried out in this turn of the loop; None: until none is left.
+    turn_ends: Option<Instant>,
     commands: Commands,
     /// Those that were asked for, as this turn of the loop has seen them.
     accounts: RefCell<Accounts>,
@@ -273,7 +276,8 @@ impl Engine {
             unlooked: BTreeSet::new(),
             look_from: Instant::now(),
             deadlines: BTreeSet::new(),
-            queue: VecDeque::new(),
+            queue: queue::Queue::default(),
+            turn_ends: None,
             commands: Commands::default(),
             accounts: RefCell::default(),
             watches: files::Watches::default(),

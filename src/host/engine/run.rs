@@ -14,6 +14,14 @@ const BURST: u32 = 200;
 pub(super) const SPARED: Duration = Duration::from_millis(300);
 const RESTED: Duration = Duration::from_secs(2);
 
+/// Events are carried out for so long before the loop sees what else has happened: a thousand starts must not keep
+/// everybody else waiting.
+const TURN: Duration = Duration::from_millis(40);
+
+/// The state is written at most so often, and less often in the middle of many events.
+const FLUSH: Duration = Duration::from_millis(20);
+const FLUSH_AMID: Duration = Duration::from_millis(250);
+
 impl Engine {
     /// Runs until told to end. `ready` is called when requests are answered.
     pub async fn run(mut self, ready: impl FnOnce()) -> Result<Outcome> {
@@ -36,12 +44,14 @@ impl Engine {
         let server = if self.options.serve { Some(self.open_socket()?) } else { None };
         ready();
         loop {
+            self.turn_ends = Some(Instant::now() + TURN);
             self.pump();
             self.tell_events();
             if self.is_over() {
                 break;
             }
-            let flush_at = self.dirty.then(|| self.flushed + Duration::from_millis(20).max(self.flush_cost * 10));
+            let pause = if self.queue.is_empty() { FLUSH } else { FLUSH_AMID };
+            let flush_at = self.dirty.then(|| self.flushed + pause.max(self.flush_cost * 10));
             if flush_at.is_some_and(|at| at <= Instant::now()) {
                 // A full runtime folder must not end the supervision; readers see an old state until it has room.
                 let _ = self.flush();
@@ -62,8 +72,9 @@ impl Engine {
             }
             let spared = self.spared_at.map(|at| at.saturating_duration_since(Instant::now()));
             let trees = self.trees_due().map(|at| at.saturating_duration_since(Instant::now()));
-            let sleep =
-                due.into_iter().chain(trees).chain(spared).chain(flush).chain(empty).chain(farewell).chain(again).min();
+            let more = (!self.queue.is_empty()).then_some(Duration::ZERO);
+            let due = due.into_iter().chain(more);
+            let sleep = due.chain(trees).chain(spared).chain(flush).chain(empty).chain(farewell).chain(again).min();
             tokio::select! {
                 biased;
                 () = signals.child.next() => self.reap(),
@@ -147,7 +158,7 @@ impl Engine {
         self.pump();
     }
 
-    /// Gives every event that waits to the machine, and carries out what comes of it.
+    /// Gives the events that wait to the machine, for as long as the turn lasts, and carries out what comes of them.
     pub(super) fn pump(&mut self) {
         self.pump_events();
         while self.trees_due().is_some_and(|at| at <= Instant::now()) {
@@ -157,7 +168,10 @@ impl Engine {
     }
 
     fn pump_events(&mut self) {
-        while let Some((id, event)) = self.queue.pop_front() {
+        let mut any = false;
+        while self.turn_ends.is_none_or(|end| Instant::now() < end) {
+            let Some((id, event)) = self.queue.pop_front() else { break };
+            any = true;
             self.burst = self.burst.saturating_add(1);
             let roll = self.roll();
             let Some(unit) = self.units.get_mut(&id) else { continue };
@@ -199,6 +213,10 @@ impl Engine {
             if self.queue.is_empty() {
                 self.advance_jobs();
             }
+        }
+        if any && !self.queue.is_empty() {
+            // What keeps coming must not keep those waiting whose units it does not concern.
+            self.advance_jobs();
         }
     }
 

@@ -18,7 +18,8 @@ impl Engine {
         let Some(unit) = self.units.get_mut(id) else { return };
         let (signal, Some(main)) = (unit.service.stop.signal, unit.main) else { return };
         unit.sent(sys::stop_name(signal), vec![main.pid]);
-        if !unit.far || sys::lives(main) {
+        // A child that is reaped already has its end in the queue, and its number may be somebody else's.
+        if self.mains.contains_key(&main.pid) || unit.far && sys::lives(main) {
             sys::ask_to_end(&[main.pid], signal);
         }
         if sys::next_rung(signal).is_some() {
