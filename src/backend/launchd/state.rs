@@ -1,4 +1,8 @@
 //! launchd's words as daemonctl's. Pure.
+//!
+//! launchd starts what keeps ending again and again, for ever, at most once in its throttle's time, and calls it running
+//! whenever a process of it lives. Here a service that launchd has started anew is `backoff` until its process has lived
+//! through that time, which none in such a loop does: a single crash is no loop, but for so long nobody can tell.
 
 use std::time::Duration;
 
@@ -9,7 +13,22 @@ use crate::report::{LastExit, State, Wanted};
 use crate::service::{Kind, RestartPolicy, Service};
 
 /// launchd keeps this time between two starts unless it is told another.
-const THROTTLE: u64 = 10;
+const THROTTLE: Duration = Duration::from_secs(10);
+
+/// Uptimes are whole seconds, which may be one too many.
+const GRAIN: Duration = Duration::from_secs(1);
+
+/// What was seen of the process that launchd names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Process {
+    /// It was not looked at, or nobody tells how long it has run.
+    #[default]
+    Unknown,
+    /// It has ended since.
+    Gone,
+    /// It has run for so long.
+    Lives(Duration),
+}
 
 /// What is known of a unit's job.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,8 +37,7 @@ pub(super) struct Seen<'a> {
     pub(super) printed: Option<&'a Printed>,
     /// Its property list is where it belongs.
     pub(super) installed: bool,
-    /// How long its process has run, where it was looked at.
-    pub(super) uptime: Option<Duration>,
+    pub(super) process: Process,
 }
 
 /// What a job without a host does.
@@ -28,7 +46,7 @@ pub(super) fn state(unit: &Service, seen: Seen<'_>) -> State {
         return if seen.installed { State::Stopped } else { State::NotInstalled };
     };
     if job.pid.is_some() {
-        return running(unit, job, seen.uptime);
+        return running(unit, job, seen.process);
     }
     match job.state.as_deref() {
         Some("SIGTERMed" | "SIGKILLed") => State::Stopping,
@@ -40,26 +58,34 @@ pub(super) fn state(unit: &Service, seen: Seen<'_>) -> State {
     }
 }
 
-/// A process of it lives.
-fn running(unit: &Service, job: &Printed, uptime: Option<Duration>) -> State {
+/// A process of it lives, or did a moment ago.
+fn running(unit: &Service, job: &Printed, process: Process) -> State {
     if job.is_ending() {
         return State::Stopping;
     }
     match unit.kind {
         Kind::Oneshot => State::Starting,
         Kind::Task => State::Running,
-        // launchd starts what keeps ending again and again, for ever, and calls it running whenever it does.
-        Kind::Service if has_restarted(job) && uptime.is_some_and(|uptime| uptime < minimum(job)) => State::Backoff,
+        Kind::Service if was_restarted(job) && !is_proven(job, process) => State::Backoff,
+        Kind::Service if process == Process::Gone => State::Starting,
         Kind::Service => State::Running,
     }
 }
 
-fn has_restarted(job: &Printed) -> bool {
-    job.runs.is_some_and(|runs| runs > 1) && matches!(job.last, Last::Code(_) | Last::Signal(_))
+/// launchd has started it more than once since it was loaded, which every start by daemonctl does anew. The older question
+/// has no count, but tells the last end.
+pub(super) fn was_restarted(job: &Printed) -> bool {
+    job.runs.map_or(!matches!(job.last, Last::Never | Last::Unsaid), |runs| runs > 1)
 }
 
-fn minimum(job: &Printed) -> Duration {
-    Duration::from_secs(job.minimum_runtime.unwrap_or(THROTTLE))
+/// Its process has lived for longer than any does that launchd throttles.
+fn is_proven(job: &Printed, process: Process) -> bool {
+    matches!(process, Process::Lives(uptime) if uptime >= proof(job) + GRAIN)
+}
+
+/// How long the process of what was restarted lives before it counts as running.
+pub(super) fn proof(job: &Printed) -> Duration {
+    job.minimum_runtime.map_or(THROTTLE, Duration::from_secs).max(THROTTLE)
 }
 
 /// It should run, was never started, and launchd waits for somebody to demand it.
@@ -148,7 +174,7 @@ mod tests {
     }
 
     fn of(unit: &Service, printed: &Printed) -> State {
-        state(unit, Seen { printed: Some(printed), installed: true, uptime: Some(Duration::from_secs(60)) })
+        state(unit, Seen { printed: Some(printed), installed: true, process: Process::Lives(Duration::from_secs(60)) })
     }
 
     #[test]
@@ -192,14 +218,42 @@ mod tests {
     #[test]
     fn what_is_started_for_ever_never_runs() {
         let unit = service();
+        let lives = |seconds| Process::Lives(Duration::from_secs(seconds));
+        let seen = |job: &Printed, process| state(&unit, Seen { printed: Some(job), installed: true, process });
         let mut looping = job("running");
         (looping.pid, looping.runs, looping.last) = (Some(7), Some(9), Last::Code(1));
-        let young = |uptime| state(&unit, Seen { printed: Some(&looping), installed: true, uptime });
-        assert_eq!(young(Some(Duration::from_secs(1))), State::Backoff);
-        assert_eq!(young(Some(Duration::from_secs(11))), State::Running, "it has got over it");
-        looping.runs = Some(1);
-        assert_eq!(of(&unit, &looping), State::Running);
-        assert_eq!(restarts(&looping), Some(0));
+        for last in
+            [Last::Code(1), Last::Code(0), Last::Signal(11), Last::Other("(abandoned)".to_owned()), Last::Unsaid]
+        {
+            looping.last = last;
+            for process in [Process::Gone, Process::Unknown, lives(0), lives(1), lives(10)] {
+                assert_eq!(seen(&looping, process), State::Backoff, "{process:?} {looping:?}");
+            }
+            assert_eq!(seen(&looping, lives(11)), State::Running, "it has got over it");
+        }
+        // Of a short throttle nothing is believed earlier; of a long one later.
+        looping.minimum_runtime = Some(1);
+        assert_eq!(seen(&looping, lives(5)), State::Backoff);
+        looping.minimum_runtime = Some(60);
+        assert_eq!(seen(&looping, lives(60)), State::Backoff);
+        assert_eq!(seen(&looping, lives(61)), State::Running);
+    }
+
+    #[test]
+    fn what_was_started_once_runs_at_once() {
+        let unit = service();
+        let seen = |job: &Printed, process| state(&unit, Seen { printed: Some(job), installed: true, process });
+        let mut first = job("running");
+        (first.pid, first.last) = (Some(7), Last::Never);
+        assert_eq!(seen(&first, Process::Lives(Duration::ZERO)), State::Running);
+        assert_eq!(seen(&first, Process::Unknown), State::Running);
+        assert_eq!(seen(&first, Process::Gone), State::Starting, "no process is no `running`");
+        assert_eq!(restarts(&first), Some(0));
+        // The older question tells no count.
+        (first.runs, first.last) = (None, Last::Unsaid);
+        assert_eq!(seen(&first, Process::Lives(Duration::ZERO)), State::Running);
+        first.last = Last::Code(1);
+        assert_eq!(seen(&first, Process::Lives(Duration::ZERO)), State::Backoff);
     }
 
     #[test]

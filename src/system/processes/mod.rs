@@ -5,9 +5,11 @@
 //! just these processes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use sysinfo::{Pid, ProcessRefreshKind, ProcessStatus, ProcessesToUpdate, System, UpdateKind};
 
+use super::commands::{Command, Ended};
 use crate::report::Process;
 
 #[cfg(target_os = "linux")]
@@ -53,17 +55,42 @@ struct Relation {
     session: u32,
 }
 
-/// How long each of these processes has run; those that are gone are left out.
+/// How long each of these processes has run, in whole seconds that may be one too many; None where nobody tells us. Those
+/// that are gone are left out.
 #[must_use]
-pub fn uptimes(pids: &[u32]) -> BTreeMap<u32, std::time::Duration> {
+pub fn uptimes(pids: &[u32]) -> BTreeMap<u32, Option<Duration>> {
     let pids: Vec<Pid> = pids.iter().copied().map(Pid::from_u32).collect();
     if pids.is_empty() {
         return BTreeMap::new();
     }
     let mut system = System::new();
     system.refresh_processes_specifics(ProcessesToUpdate::Some(&pids), false, ProcessRefreshKind::nothing());
-    let of = |pid: &Pid| Some((pid.as_u32(), std::time::Duration::from_secs(system.process(*pid)?.run_time())));
+    let of = |pid: &Pid| {
+        let process = system.process(*pid).filter(|process| process.status() != ProcessStatus::Zombie)?;
+        // macOS tells when a process of somebody else's began only to root.
+        let known = process.start_time() > 0;
+        Some((pid.as_u32(), known.then(|| Duration::from_secs(process.run_time())).or_else(|| asked_of_ps(*pid))))
+    };
     pids.iter().filter_map(of).collect()
+}
+
+/// How long a process has run as `ps` has it, which may look at everybody's.
+fn asked_of_ps(pid: Pid) -> Option<Duration> {
+    if cfg!(not(unix)) {
+        return None;
+    }
+    let ps = Command::new("/bin/ps").args(["-o", "etime=", "-p", &pid.to_string()]).limit(Duration::from_secs(5));
+    elapsed(&ps.run().ok().filter(Ended::success)?.text())
+}
+
+/// `[[days-]hours:]minutes:seconds`.
+fn elapsed(text: &str) -> Option<Duration> {
+    let (days, clock) = text.trim().split_once('-').unwrap_or(("0", text.trim()));
+    let days: u64 = days.parse().ok()?;
+    let parts = clock.split(':').map(|part| part.parse().ok()).collect::<Option<Vec<u64>>>()?;
+    (2..=3).contains(&parts.len()).then_some(())?;
+    let day = parts.iter().try_fold(0_u64, |sum, part| sum.checked_mul(60)?.checked_add(*part))?;
+    days.checked_mul(86_400)?.checked_add(day).map(Duration::from_secs)
 }
 
 /// The main process of a service, what it started, and what shares its session.
@@ -218,6 +245,28 @@ mod tests {
 
     fn relation(pid: u32, parent: u32, session: u32) -> Relation {
         Relation { pid, parent, session }
+    }
+
+    #[test]
+    fn who_lives_has_an_uptime_and_who_is_gone_has_none() {
+        let own = std::process::id();
+        // No process has so high a number.
+        let seen = uptimes(&[own, 99_999_999]);
+        assert_eq!(seen.keys().copied().collect::<Vec<_>>(), [own]);
+        assert!(seen[&own].is_some());
+        #[cfg(unix)]
+        assert!(asked_of_ps(Pid::from_u32(own)).is_some_and(|uptime| uptime < Duration::from_secs(86_400)));
+    }
+
+    #[test]
+    fn ps_tells_the_time_like_a_clock() {
+        let seconds = |text| elapsed(text).map(|time| time.as_secs());
+        assert_eq!(seconds("      00:07\n"), Some(7));
+        assert_eq!(seconds("01:02:03"), Some(3723));
+        assert_eq!(seconds("2-00:00:09"), Some(172_809));
+        for wrong in ["", "7", "a:b", "1-", "1:2:3:4", "-1:00"] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::domain::Domain;
 use super::manager::Launchd;
 use crate::backend::launchd::codes::{self, Meaning};
 use crate::backend::launchd::printed::{disabled, job, list};
-use crate::backend::launchd::state::{self, Seen};
+use crate::backend::launchd::state::{self, Process, Seen};
 use crate::backend::launchd::{hosted, names};
 use crate::error::{Error, Result};
 use crate::host::state::Record;
@@ -47,7 +47,7 @@ pub(super) struct Known {
     pub(super) hosted: bool,
     /// What the host knows, where it runs or has ended with a failure.
     pub(super) record: Option<Record>,
-    pub(super) uptime: Option<Duration>,
+    pub(super) process: Process,
     pub(super) state: State,
 }
 
@@ -58,6 +58,18 @@ impl Known {
 
     pub(super) fn pid(&self) -> Option<u32> {
         self.printed().and_then(|printed| printed.pid)
+    }
+}
+
+/// How long each process has run; see [`crate::system::processes::uptimes`].
+pub(super) type Uptimes = BTreeMap<u32, Option<Duration>>;
+
+/// What was seen of a job's process.
+fn process(job: &Job, uptimes: &Uptimes) -> Process {
+    match job.printed.pid.and_then(|pid| uptimes.get(&pid)) {
+        None => Process::Gone,
+        Some(None) => Process::Unknown,
+        Some(Some(uptime)) => Process::Lives(*uptime),
     }
 }
 
@@ -124,18 +136,32 @@ impl Launchd {
             asked.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|_| lost())).collect::<Result<Vec<_>>>()
         })?;
         let pids: Vec<u32> = jobs.iter().flatten().filter_map(|job| job.printed.pid).collect();
-        let uptimes = crate::system::processes::uptimes(&pids);
-        units.iter().zip(jobs).map(|(unit, job)| self.known(unit, job, &uptimes)).collect()
+        let uptimes = (self.uptimes)(&pids);
+        units.iter().zip(jobs).map(|(unit, job)| self.known(unit, job, uptimes.clone())).collect()
     }
 
     /// What is known of one.
     pub(super) fn know(&self, unit: &Service) -> Result<Known> {
         let job = self.find(unit)?;
-        let pids: Vec<u32> = job.iter().filter_map(|job| job.printed.pid).collect();
-        self.known(unit, job, &crate::system::processes::uptimes(&pids))
+        let uptimes = self.uptimes_of(job.as_ref());
+        self.known(unit, job, uptimes)
     }
 
-    fn known(&self, unit: &Service, job: Option<Job>, uptimes: &BTreeMap<u32, Duration>) -> Result<Known> {
+    fn uptimes_of(&self, job: Option<&Job>) -> Uptimes {
+        job.and_then(|job| job.printed.pid).map(|pid| (self.uptimes)(&[pid])).unwrap_or_default()
+    }
+
+    fn known(&self, unit: &Service, mut job: Option<Job>, mut uptimes: Uptimes) -> Result<Known> {
+        // What ended between two looks launchd knows of in a moment.
+        for _ in 1..TRIES {
+            let gone = |job: &Job| job.printed.pid.is_some() && process(job, &uptimes) == Process::Gone;
+            if !job.as_ref().is_some_and(|job| gone(job) && !state::was_restarted(&job.printed)) {
+                break;
+            }
+            crate::system::pause(PAUSE);
+            job = self.find(unit)?;
+            uptimes = self.uptimes_of(job.as_ref());
+        }
         let id = unit.id();
         let installed = self.on_disk(&names::file(unit, &self.target.layout)).exists();
         let hosted = match &job {
@@ -145,10 +171,10 @@ impl Launchd {
         let pid = job.as_ref().and_then(|job| job.printed.pid);
         let record =
             if hosted && job.is_some() { crate::host::state::of_shim(&self.target.layout, &id, pid)? } else { None };
-        let uptime = pid.and_then(|pid| uptimes.get(&pid).copied());
-        let seen = Seen { printed: job.as_ref().map(|job| &job.printed), installed, uptime };
+        let process = job.as_ref().map_or(Process::Unknown, |job| process(job, &uptimes));
+        let seen = Seen { printed: job.as_ref().map(|job| &job.printed), installed, process };
         let state = if hosted { of_host(unit, seen, record.as_ref()) } else { state::state(unit, seen) };
-        Ok(Known { job, installed, hosted, record, uptime, state })
+        Ok(Known { job, installed, hosted, record, process, state })
     }
 
     /// Labels that are switched on or off, whatever their property lists say.

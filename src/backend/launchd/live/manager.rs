@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use super::ctl::Ctl;
 use super::domain::{Domain, Domains};
+use super::job::Uptimes;
 use super::{logs, order, status, stop, verbs, verify};
 use crate::backend::launchd::places::{Fact, Kind as What, Places};
 use crate::backend::launchd::{names, state};
@@ -15,7 +16,7 @@ use crate::exit::Exit;
 use crate::logs::{LogQuery, Sink};
 use crate::report::{Sent, State, Status};
 use crate::service::{Kind, Service};
-use crate::system::machine;
+use crate::system::{machine, processes};
 
 /// See the module.
 pub(super) struct Launchd {
@@ -23,12 +24,14 @@ pub(super) struct Launchd {
     pub(super) target: Target,
     pub(super) facts: Disk,
     pub(super) notes: Vec<String>,
+    /// [`crate::system::processes::uptimes`], or what a test has for it.
+    pub(super) uptimes: fn(&[u32]) -> Uptimes,
     domains: OnceLock<Domains>,
 }
 
 impl Launchd {
     pub(super) fn new(ctl: Box<dyn Ctl>, target: Target) -> Self {
-        Self { ctl, target, facts: Disk, notes: Vec::new(), domains: OnceLock::new() }
+        Self { ctl, target, facts: Disk, notes: Vec::new(), uptimes: processes::uptimes, domains: OnceLock::new() }
     }
 
     /// The domains that are there; asked once a command.

@@ -89,7 +89,8 @@ fn stage(script: Script, installed: bool) -> Stage {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, "<plist version=\"1.0\"><dict/></plist>").unwrap();
     }
-    let launchd = Launchd::new(Box::new(script.clone()), Target { layout, ..target });
+    let mut launchd = Launchd::new(Box::new(script.clone()), Target { layout, ..target });
+    launchd.uptimes = |pids| pids.iter().map(|pid| (*pid, Some(std::time::Duration::from_secs(60)))).collect();
     Stage { launchd, script, _root: root }
 }
 
@@ -131,6 +132,28 @@ fn a_start_loads_and_looks() {
 fn what_runs_is_left_alone() {
     let script = Script::default().says("print system/web", 0, &running());
     assert_eq!(start(&mut stage(script, true), &sample::service()).unwrap(), Effect::Unchanged);
+}
+
+#[test]
+fn a_process_that_has_ended_between_two_looks_is_asked_for_again() {
+    let ended = job("not running", "\truns = 1\n\tlast exit code = 3\n");
+    let script = Script::default().says("print-disabled system", 0, NONE).says("print system/web", 0, &running()).says(
+        "print system/web",
+        0,
+        &ended,
+    );
+    let mut stage = stage(script, true);
+    stage.launchd.uptimes = |_| std::collections::BTreeMap::new();
+    let seen = stage.launchd.observe(&[sample::service()]).unwrap();
+    assert_eq!(seen[0].state, State::Failed);
+    stage.script.is_done();
+    // What launchd starts for ever is in its loop, whether a process is there or not.
+    let looping = job("running", "\truns = 5\n\tpid = 99999999\n\tlast terminating signal = Segmentation fault: 11\n");
+    stage.launchd.ctl =
+        Box::new(Script::default().says("print-disabled system", 0, NONE).says("print system/web", 0, &looping));
+    let status = stage.launchd.status(&[sample::service()], crate::backend::Detail::Table).unwrap();
+    assert_eq!((status[0].state, status[0].restarts, status[0].pid), (State::Backoff, Some(4), None));
+    assert_eq!(status[0].last_exit.as_ref().unwrap().reason, "killed by SIGSEGV");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::job::Known;
 use super::manager::Launchd;
 use crate::backend::BackendKind;
 use crate::backend::launchd::printed::job::Last;
+use crate::backend::launchd::state::Process;
 use crate::backend::launchd::{names, render, state};
 use crate::error::Result;
 use crate::host::logs::format::stamp;
@@ -26,13 +27,15 @@ fn one(launchd: &Launchd, unit: &Service, known: &Known, on: bool) -> Status {
     if known.state == State::NotInstalled {
         return status;
     }
-    status.raw_state = Some(state::raw(known.printed()));
+    // launchd says `running` of each short life in a loop, which would only mislead.
+    let misled = known.state == State::Backoff && known.pid().is_some();
+    status.raw_state = (!misled).then(|| state::raw(known.printed()));
     status.wanted = state::wanted(known.state);
     status.enabled = Some(on && known.installed);
-    status.pid = known.pid();
-    status.uptime = known.uptime.map(|uptime| uptime.as_secs_f64());
-    status.since = known
-        .uptime
+    status.pid = if known.process == Process::Gone { None } else { known.pid() };
+    let uptime = if let Process::Lives(uptime) = known.process { Some(uptime) } else { None };
+    status.uptime = uptime.map(|uptime| uptime.as_secs_f64());
+    status.since = uptime
         .and_then(|uptime| crate::system::now().checked_sub(jiff::SignedDuration::try_from(uptime).ok()?).ok())
         .map(stamp);
     if let Some(job) = known.printed() {
@@ -50,10 +53,14 @@ fn one(launchd: &Launchd, unit: &Service, known: &Known, on: bool) -> Status {
             let runs = job.runs.map_or_else(String::new, |runs| format!(", {runs} times so far"));
             let apart = job.minimum_runtime.unwrap_or(10);
             status.notes.push(format!(
-                "launchd starts it again and again{runs}, at least {apart} s apart, and never gives up; `limit` below \
-                 `[service.{}.restart]` would",
+                "launchd starts it anew whenever it ends{runs}, at least {apart} s apart, and never gives up; `limit` \
+                 below `[service.{}.restart]` would",
                 unit.name
             ));
+            if status.pid.is_some() {
+                let proof = state::proof(job).as_secs();
+                status.notes.push(format!("it counts as running once its process has lived for {proof} s"));
+            }
             if matches!(job.last, Last::Code(78)) {
                 status.notes.push("78 is launchd's: it could not even start the program".to_owned());
             }
