@@ -6,16 +6,24 @@
 mod adopts_a_crowd;
 #[path = "host/adopts_after_kill.rs"]
 mod adopts_after_kill;
+#[path = "host/bears_clock_steps.rs"]
+mod bears_clock_steps;
 #[path = "host/bears_crash_loops.rs"]
 mod bears_crash_loops;
 #[path = "host/bears_slow_probes.rs"]
 mod bears_slow_probes;
+#[path = "host/bears_slow_webhooks.rs"]
+mod bears_slow_webhooks;
 #[path = "host/calls_webhooks.rs"]
 mod calls_webhooks;
 #[path = "host/carries_a_thousand.rs"]
 mod carries_a_thousand;
+#[path = "host/forks_and_leaves.rs"]
+mod forks_and_leaves;
 #[path = "host/keeps_intent.rs"]
 mod keeps_intent;
+#[path = "host/keeps_odd_bytes.rs"]
+mod keeps_odd_bytes;
 #[path = "host/kills_tree_after_grace.rs"]
 mod kills_tree_after_grace;
 #[path = "host/lets_go_of_held_pipes.rs"]
@@ -57,12 +65,28 @@ mod watches_thresholds;
 #[path = "host/writes_logs.rs"]
 mod writes_logs;
 
+/// Sees the time that is written to the folder's clock.
+fn follow_clock(folder: &std::path::Path) {
+    use std::io::BufRead;
+    // Open for writing too, so that it does not end with who wrote last.
+    let clock = std::fs::File::options().read(true).write(true).open(folder.join(support::CLOCK)).expect("a clock");
+    for line in std::io::BufReader::new(clock).lines() {
+        let line = line.expect("a time");
+        daemonctl::host::wall::set_ahead(line.parse().expect("seconds"));
+        std::fs::write(folder.join(support::CLOCK_SHOWS), line).expect("write");
+    }
+}
+
 /// Not a test: what `support::Supervisor` runs as a process of its own.
 #[test]
 #[ignore = "run by the tests, as their supervisor"]
 fn supervisor_process() {
     if let Some(folder) = std::env::var_os("DAEMONCTL_TEST_FOLDER") {
-        let layout = support::layout(std::path::Path::new(&folder));
+        let folder = std::path::PathBuf::from(folder);
+        let layout = support::layout(&folder);
+        if folder.join(support::CLOCK).exists() {
+            std::thread::spawn(move || follow_clock(&folder));
+        }
         daemonctl::host::supervise(&layout, daemonctl::host::Supervise::Foreground).expect("supervise");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! `machine` decides, and is pure; the rest are its senses and its hands. `engine` is the loop, `logs` what services
 //! write, `watch` the files whose change means something, `schedule` when
-//! tasks run, `threshold` what of their use is worth an event, `state` what others read of it, `control` and `client` how it
+//! tasks run, `threshold` what of their use is worth an event, `wall` the clock that people read, `state` what others read of it, `control` and `client` how it
 //! is talked to, `sys` what differs by operating
 //! system.
 //!
@@ -23,6 +23,7 @@ pub mod schedule;
 pub mod state;
 pub mod sys;
 pub mod threshold;
+pub mod wall;
 pub mod watch;
 pub mod words;
 

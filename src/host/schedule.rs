@@ -39,7 +39,8 @@ pub struct Runs {
 pub fn next(schedule: &Schedule, runs: &Runs, now: Timestamp, zone: &TimeZone, roll: f64) -> Option<Timestamp> {
     let nominal = match &schedule.when {
         ScheduleWhen::Every(every) => {
-            let base = runs.last.max(runs.since).unwrap_or(now);
+            // A clock that was set back leaves times ahead that have been.
+            let base = runs.last.max(runs.since).map_or(now, |base| base.min(now));
             add(base, *every)?
         }
         ScheduleWhen::Calendar(calendar) => {
@@ -193,7 +194,11 @@ mod tests {
         let mut runs = Runs { since: Some(now), ..Runs::default() };
         assert_eq!(next(&schedule, &runs, now, &TimeZone::UTC, 0.5), Some(time("2026-06-10T12:15:30Z")));
         runs.last = Some(time("2026-06-10T12:10:00Z"));
-        assert_eq!(next(&schedule, &runs, now, &TimeZone::UTC, 0.0), Some(time("2026-06-10T12:25:00Z")));
+        let later = time("2026-06-10T12:11:00Z");
+        assert_eq!(next(&schedule, &runs, later, &TimeZone::UTC, 0.0), Some(time("2026-06-10T12:25:00Z")));
+        // The clock was set back by hours: the next one is not hours away.
+        let before = time("2026-06-10T05:00:00Z");
+        assert_eq!(next(&schedule, &runs, before, &TimeZone::UTC, 0.0), Some(time("2026-06-10T05:15:00Z")));
     }
 
     fn calendars() -> impl Strategy<Value = Calendar> {

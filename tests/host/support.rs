@@ -16,6 +16,10 @@ use daemonctl::service::{
     Service, Signal, Start, Stop, StopSignal, Thresholds,
 };
 
+/// The clock of a supervisor: what it is set by, and what it was set to last.
+pub(crate) const CLOCK: &str = "clock";
+pub(crate) const CLOCK_SHOWS: &str = "clock.shows";
+
 /// No state takes longer to come about.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -39,10 +43,30 @@ pub(crate) struct Supervisor {
 
 impl Supervisor {
     pub(crate) fn start() -> Self {
+        Self::start_in(|_| ())
+    }
+
+    /// One that sees the time that it is told by `set_clock`, in UTC.
+    pub(crate) fn start_with_clock() -> Self {
+        Self::start_in(|folder| {
+            nix::unistd::mkfifo(&folder.join(CLOCK), nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+        })
+    }
+
+    fn start_in(prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::Builder::new().prefix("dctl").tempdir().expect("a folder");
+        prepare(folder.path());
         let layout = layout(folder.path());
         let child = run(&layout, folder.path());
         Self { folder, layout, child }
+    }
+
+    /// From now on the clock is so many seconds ahead for it.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        let text = seconds.to_string();
+        std::fs::write(self.file(CLOCK), format!("{text}\n")).expect("a supervisor that has a clock");
+        let shown = self.file(CLOCK_SHOWS);
+        until(|| std::fs::read_to_string(&shown).is_ok_and(|shown| shown == text)).expect("the clock is set");
     }
 
     /// Another one in the same folder, once this one has ended.
@@ -170,6 +194,7 @@ fn run(layout: &Layout, folder: &Path) -> Child {
     let child = Command::new(std::env::current_exe().expect("this test"))
         .args(["supervisor_process", "--exact", "--ignored", "--nocapture"])
         .env("DAEMONCTL_TEST_FOLDER", folder)
+        .env("TZ", "UTC")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

@@ -13,6 +13,7 @@ use crate::host::logs::handover::{Buffer, Dress, Left};
 use crate::host::logs::kept::Kept;
 use crate::host::logs::writer::Writer;
 use crate::host::state::LogRecord;
+use crate::host::wall;
 use crate::service::LogFormat;
 
 /// Dressed at once: a line of nothing becomes much longer than it was.
@@ -75,7 +76,7 @@ impl Capture {
         let bytes = hands.buffer.bytes(count);
         self.search(bytes);
         self.echo(bytes);
-        self.write(&hands.buffer, &mut hands.dressed, bytes, Timestamp::now(), 0);
+        self.write(&hands.buffer, &mut hands.dressed, bytes, wall::now(), 0);
         hands.buffer.done();
         if hands.dressed.capacity() > SPARE {
             hands.dressed = Vec::new();
@@ -141,7 +142,7 @@ impl Capture {
     pub(super) fn flush(&mut self, dressed: &mut Vec<u8>) {
         if let Some(writer) = &self.writer {
             dressed.clear();
-            self.dresser.flush(Timestamp::now(), dressed);
+            self.dresser.flush(wall::now(), dressed);
             writer.borrow_mut().write(dressed);
             let _ = self.kept.keep(&[], &[], |_| {});
         }

@@ -3,15 +3,16 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
+use super::calls::Calls;
 use super::{Engine, Id, Options, hooks};
 use crate::events::{Event, What};
 use crate::host::events::journal::Journal;
 use crate::host::events::told::{Cue, Occasion, told};
 use crate::host::events::{of_shim, of_supervisor};
 use crate::host::machine::Current;
+use crate::host::wall;
 
 /// Lines that are gathered at most before they are written.
 const GATHERED: usize = 16 * 1024;
@@ -27,7 +28,7 @@ pub(super) struct Events {
     /// Commands that may run at once.
     pub(super) slots: Rc<Semaphore>,
     /// Webhooks that may be called at once.
-    pub(super) calls: Rc<Semaphore>,
+    pub(super) calls: Rc<Calls>,
 }
 
 impl Events {
@@ -45,7 +46,7 @@ impl Events {
             for_hooks: Vec::new(),
             busy: Rc::default(),
             slots: Rc::new(Semaphore::new(hooks::AT_ONCE)),
-            calls: Rc::new(Semaphore::new(hooks::CALLS)),
+            calls: Rc::new(Calls::new()),
         }
     }
 
@@ -93,7 +94,7 @@ impl Engine {
         if cue == Cue::Other && before == unit.state.current {
             return;
         }
-        let now = Occasion { time: Timestamp::now(), pid: unit.main.and_then(|main| u32::try_from(main.pid).ok()) };
+        let now = Occasion { time: wall::now(), pid: unit.main.and_then(|main| u32::try_from(main.pid).ok()) };
         let mut found = told(id, cue, before, &unit.state, now);
         if let Some(last) = found.last_mut()
             && before.is_ending()
@@ -108,7 +109,7 @@ impl Engine {
 
     pub(super) fn event(&self, id: &Id, what: What) -> Option<Event> {
         let unit = self.units.get(id)?;
-        let mut event = Event::new(Timestamp::now(), id, what, unit.state.word());
+        let mut event = Event::new(wall::now(), id, what, unit.state.word());
         event.pid = unit.main.filter(|_| unit.state.current.has_main()).and_then(|main| u32::try_from(main.pid).ok());
         Some(event)
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
 
+use super::calls::Calls;
 use super::command::{Commands, Setting};
 use super::{Engine, Id, Input, http, sign};
 use crate::events::Event;
@@ -21,9 +22,6 @@ pub(super) const AT_ONCE: usize = 8;
 
 /// When everything else is at rest, hooks have so long before the supervisor ends.
 pub(super) const FAREWELL: Duration = Duration::from_secs(5);
-
-/// Webhooks that are called at once.
-pub(super) const CALLS: usize = 8;
 
 /// One try of a webhook may take so long.
 const TRY: Duration = Duration::from_secs(10);
@@ -115,7 +113,7 @@ impl Drop for Busy {
 }
 
 impl Task {
-    async fn run(self, commands: &Commands, slots: &Semaphore, calls: &Semaphore) -> Result<(), String> {
+    async fn run(self, commands: &Commands, slots: &Semaphore, calls: &Calls) -> Result<(), String> {
         match &self.hook.action {
             HookAction::Command(argv) => {
                 let mut setting = self.setting.ok_or("its account is not known")?;
@@ -134,16 +132,14 @@ impl Task {
 }
 
 /// Posts an event until it is taken, or refused for good.
-async fn deliver(url: &str, secret: Option<&Secret>, event: &Event, calls: &Semaphore) -> Result<(), String> {
+async fn deliver(url: &str, secret: Option<&Secret>, event: &Event, calls: &Calls) -> Result<(), String> {
     let body = serde_json::to_vec(event).map_err(|error| error.to_string())?;
     let mut pause = AGAIN.0;
     loop {
         // Read and signed anew for each try: a key may be changed meanwhile, and an old signature is worth nothing.
         let headers = secret.map(|secret| sign::headers(secret, &body)).transpose()?.unwrap_or_default();
-        let answer = {
-            let _call = calls.acquire().await.map_err(|error| error.to_string())?;
-            tokio::time::timeout(TRY, http::request_with("POST", url, &headers, &body)).await
-        };
+        let call = async { tokio::time::timeout(TRY, http::request_with("POST", url, &headers, &body)).await };
+        let answer = calls.make(http::receiver(url), call).await?;
         match answer {
             Ok(Ok(200..=299)) => return Ok(()),
             // What is wrong with the request stays wrong; a busy or broken server may mend.

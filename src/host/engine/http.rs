@@ -29,6 +29,13 @@ pub(super) async fn request_with(method: &str, url: &str, headers: &str, body: &
     request_trusting(method, url, headers, body, config).await
 }
 
+/// Who a URL names: what stands in front of its path.
+pub(super) fn receiver(url: &str) -> &str {
+    let from = url.find("://").map_or(0, |at| at + 3);
+    let end = url.get(from..).and_then(|rest| rest.find(['/', '?', '#'])).map_or(url.len(), |at| from + at);
+    url.get(..end).unwrap_or(url)
+}
+
 async fn request_trusting(
     method: &str,
     url: &str,

@@ -7,13 +7,14 @@
 //! `run` is the loop, `queue` the events that it carries out, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
 //! `spawn` with `setting` (who a process is run as) and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
 //! `capture` the output; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
-//! intents and the takeover, `events` what is told of units and `hooks` to whom, `command`, `http`, `probe`, `watch` and
+//! intents and the takeover, `events` what is told of units and `hooks` to whom with `calls`, `command`, `http`, `probe`, `watch` and
 //! `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
 //! the control socket.
 
 mod act;
 mod advance;
 mod again;
+mod calls;
 mod capture;
 mod command;
 mod depend;

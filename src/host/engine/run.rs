@@ -7,7 +7,7 @@ use super::{EMPTY, Ending, Engine, Id, Input, Outcome, again, hooks};
 use crate::error::Result;
 use crate::host::events::told::Cue;
 use crate::host::machine::{self, Current, Event, Now};
-use crate::host::sys;
+use crate::host::{sys, wall};
 
 /// So long after many events there is memory to be given back, and so long after a few.
 const BURST: u32 = 200;
@@ -260,7 +260,7 @@ impl Engine {
 
     pub(super) fn main_ended(&mut self, id: &Id, ended: machine::Ended) {
         if let Some(unit) = self.units.get_mut(id) {
-            unit.ended_at = Some(jiff::Timestamp::now());
+            unit.ended_at = Some(wall::now());
             for pipe in &unit.pipes {
                 pipe.drain();
             }

@@ -19,7 +19,7 @@ use crate::service::Secret;
 
 /// The headers of a request with this body, now.
 pub(super) fn headers(secret: &Secret, body: &[u8]) -> Result<String, String> {
-    signed(&key(secret)?, jiff::Timestamp::now().as_second(), body)
+    signed(&key(secret)?, crate::host::wall::now().as_second(), body)
 }
 
 fn signed(key: &[u8], time: i64, body: &[u8]) -> Result<String, String> {

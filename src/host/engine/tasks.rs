@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,7 +15,7 @@ use super::unit::Unit;
 use super::{Engine, Id, Input};
 use crate::host::machine::{Current, Event, Moment, Wanted};
 use crate::host::schedule::{self, Runs};
-use crate::host::sys;
+use crate::host::{sys, wall};
 use crate::service::{Kind, ScheduleWhen};
 use crate::system::files;
 
@@ -34,7 +35,7 @@ impl Engine {
     }
 
     fn arm(&mut self, id: &Id) {
-        let now = Timestamp::now();
+        let now = wall::now();
         let kept = self.kept_runs(id);
         let Some(unit) = self.units.get_mut(id) else { return };
         let Some(plan) = &unit.service.schedule else { return };
@@ -64,20 +65,21 @@ impl Engine {
 
     /// Turns the time of the wall clock at which a unit is due into one of the loop's.
     fn set_alarm(&mut self, id: &Id) {
-        let (now, at) = (Timestamp::now(), sys::monotonic());
+        let (now, at) = (wall::now(), sys::monotonic());
         let Some(unit) = self.units.get_mut(id) else { return };
         if let Some(before) = unit.run_at.take() {
             self.runs_due.remove(&(before, Rc::clone(id)));
         }
         if let Some(next) = unit.runs.next {
-            let calendar = !is_interval(unit);
-            let left = std::time::Duration::try_from(next.duration_since(now)).unwrap_or_default();
+            let mut left = Duration::try_from(next.duration_since(now)).unwrap_or_default();
+            if let Some((every, jitter)) = interval(unit) {
+                // Further away only for a clock that was set back while nobody looked.
+                left = left.min(every.saturating_add(jitter));
+            }
             let due = at.saturating_add(left);
             unit.run_at = Some(due);
             self.runs_due.insert((due, Rc::clone(id)));
-            if calendar {
-                self.follow_clock();
-            }
+            self.follow_clock();
         }
         self.dirty = true;
     }
@@ -86,7 +88,7 @@ impl Engine {
     pub(super) fn run_tasks(&mut self, now: Moment) {
         while let Some((at, id)) = self.runs_due.first().cloned().filter(|(at, _)| *at <= now) {
             self.runs_due.remove(&(at, Rc::clone(&id)));
-            let clock = Timestamp::now();
+            let clock = wall::now();
             let Some(unit) = self.units.get_mut(&id) else { continue };
             unit.run_at = None;
             let Some(due) = unit.runs.next else { continue };
@@ -119,7 +121,7 @@ impl Engine {
 
     /// Goes on with a schedule that an earlier supervisor of this boot, or a changed clock, leaves.
     pub(super) fn go_on_with_schedule(&mut self, id: &Id) {
-        let now = Timestamp::now();
+        let now = wall::now();
         let Some(unit) = self.units.get(id) else { return };
         let Some(plan) = &unit.service.schedule else { return };
         if unit.service.kind != Kind::Task || unit.state.current.at_rest() || unit.state.wanted == Wanted::Down {
@@ -137,7 +139,7 @@ impl Engine {
     /// The wall clock was set, or the machine slept: times of the calendar lie elsewhere now.
     pub(super) fn clock_was_set(&mut self) {
         let tasks: Vec<Id> = self.runs_due.iter().map(|(_, id)| Rc::clone(id)).collect();
-        let now = Timestamp::now();
+        let now = wall::now();
         for id in tasks {
             let Some(unit) = self.units.get_mut(&id) else { continue };
             if is_interval(unit) {
@@ -183,10 +185,12 @@ impl Engine {
         }
         let tx = self.tx.clone();
         let task = tokio::task::spawn_local(async move {
-            // Where that can't be had, a changed clock is seen at the next alarm.
-            let Ok(changes) = sys::ClockChanges::new() else { return };
-            while changes.next().await.is_ok() {
-                let _ = tx.send(Input::ClockSet);
+            let changes = wall::Changes::new();
+            loop {
+                changes.next().await;
+                if tx.send(Input::ClockSet).is_err() {
+                    return;
+                }
             }
         });
         self.clock = Some(task.abort_handle());
@@ -202,5 +206,14 @@ impl Engine {
 
 /// Its next run is so long after the last one, and not at a time of the clock.
 fn is_interval(unit: &Unit) -> bool {
-    matches!(unit.service.schedule.as_ref().map(|schedule| &schedule.when), Some(ScheduleWhen::Every(_)))
+    interval(unit).is_some()
+}
+
+/// So long, and its jitter.
+fn interval(unit: &Unit) -> Option<(Duration, Duration)> {
+    let plan = unit.service.schedule.as_ref()?;
+    match plan.when {
+        ScheduleWhen::Every(every) => Some((every, plan.jitter)),
+        ScheduleWhen::Calendar(_) => None,
+    }
 }

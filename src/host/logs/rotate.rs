@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
+use crate::host::wall;
 use crate::service::{Archive, Compress, Logs};
 
 /// What is kept, and how.
@@ -65,7 +66,7 @@ pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
         fs::remove_file(&unfinished)?;
     }
     // What goes anyway need not be compressed first; how much `total` allows shows after it.
-    let thrown = throw_away(current, &Retention { total: None, ..retention.clone() }, SystemTime::now());
+    let thrown = throw_away(current, &Retention { total: None, ..retention.clone() }, wall::system_now());
     let mut compressed = Ok(());
     for path in super::read::plain(current, retention.archive.as_deref()) {
         let done = match retention.compress {
@@ -86,7 +87,7 @@ pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
         compressed = compressed.and(done);
     }
     // What could not be compressed must not keep the rest from being thrown away.
-    throw_away(current, retention, SystemTime::now()).and(thrown).and(compressed)
+    throw_away(current, retention, wall::system_now()).and(thrown).and(compressed)
 }
 
 fn compress(

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use super::handover::Place;
 use super::house;
 use super::read::newest;
 use super::rotate::{Retention, generation, generations};
-use crate::host::sys;
+use crate::host::{sys, wall};
 use crate::service::Logs;
 
 /// How soon after a failure the file is tried again.
@@ -299,7 +299,7 @@ impl Writer {
     fn rotate(&mut self) {
         let archive = self.retention.archive.as_deref();
         let last = self.rotated.or_else(|| newest(&self.path, archive));
-        let at = later(Timestamp::now(), last);
+        let at = later(wall::now(), last);
         let rotated = generation(&self.path, archive, at);
         let moved = match &self.retention.archive {
             None => sys::move_log(&self.path, &rotated),
@@ -344,9 +344,9 @@ fn open(path: &Path, owner: Option<u32>) -> io::Result<Open> {
     let file = sys::open_log(path, owner)?;
     let number = sys::file_number(&file)?;
     let metadata = file.metadata()?;
-    let opened = metadata.created().or_else(|_| metadata.modified()).unwrap_or_else(|_| SystemTime::now());
+    let opened = metadata.created().or_else(|_| metadata.modified()).unwrap_or_else(|_| wall::system_now());
     let at_line = metadata.len() == 0 || ends_with_newline(path, metadata.len());
-    let age = SystemTime::now().duration_since(opened).unwrap_or_default();
+    let age = wall::system_now().duration_since(opened).unwrap_or_default();
     let now = Instant::now();
     Ok(Open { file, number, size: metadata.len(), age, opened: now, at_line, looked: now, unseen: 0, moved: false })
 }
