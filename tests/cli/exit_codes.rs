@@ -37,9 +37,10 @@ fn of_several_services_the_worst() {
     t.manifest(
         "[service.{p}up]\nexec = [\"{child}\", \"sleep\"]\n\
          [service.{p}down]\nexec = [\"{child}\", \"sleep\"]\nstart = \"manual\"\n\
-         [service.{p}bad]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"600\"]\nrestart = { policy = \"never\" }\n",
+         [service.{p}bad]\nexec = [\"{child}\", \"exit\", \"7\", \"when\", \"{dir}/end\"]\nrestart = { policy = \"never\" }\n",
     );
     t.install().ok();
+    t.write("end", "");
     t.wait_for("{p}bad", |status| status["state"] == "failed");
     t.run(&["status", "{p}up"]).exits(0);
     t.run(&["status", "{p}down"]).exits(3);

@@ -7,7 +7,7 @@ use crate::support::{Ran, Test};
 
 const TWO: &str = "[service.{p}a]\nexec = [\"{child}\", \"--stay\", \"lines\", \"3\"]\n\
                    ready = { log = \"line 3\" }\nreload = { signal = \"CONT\" }\n\
-                   [service.{p}b]\nexec = [\"{child}\", \"exit\", \"3\", \"after\", \"600\"]\nrestart = { policy = \"never\" }\n";
+                   [service.{p}b]\nexec = [\"{child}\", \"exit\", \"3\", \"when\", \"{dir}/end\"]\nrestart = { policy = \"never\" }\n";
 
 #[track_caller]
 fn fits(t: &Test, what: &str, ran: &Ran) -> Value {
@@ -31,6 +31,7 @@ fn each_verb() {
     assert_eq!(done["units"][0]["effect"], "installed");
     let same = fits(&t, "outcome", &t.run(&["install", "manifest.toml", "--json", "--no-start"]).ok());
     assert_eq!(same["units"][0]["effect"], "unchanged");
+    t.write("end", "");
     t.wait_for("{p}b", |status| status["state"] == "failed");
     let told = fits(&t, "status", &t.run(&["status", "--json"]).exits(5));
     assert_eq!(told["exit"], 5);

@@ -25,9 +25,10 @@ fn backs_off_and_gives_up() {
 fn shows_the_next_retry() {
     let Some(t) = Test::live("next_retry") else { return };
     t.manifest(
-        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"1000\"]\nrestart = { policy = \"always\", delay = \"30s\" }\n",
+        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"when\", \"{dir}/end\"]\nrestart = { policy = \"always\", delay = \"30s\" }\n",
     );
     t.install().ok();
+    t.write("end", "");
     let status = t.wait_for("{p}a", |status| status["state"] == "backoff");
     assert!(status["next_retry"].is_string(), "{status:#}");
     assert_eq!(status["last_exit"]["code"], 7, "{status:#}");
@@ -56,12 +57,13 @@ fn tells_the_signal_that_killed_it() {
 fn codes_that_mean_success_and_codes_that_forbid_a_restart() {
     let Some(t) = Test::live("codes") else { return };
     t.manifest(
-        "[service.{p}ok]\nexec = [\"{child}\", \"exit\", \"143\", \"after\", \"1000\"]\n\
+        "[service.{p}ok]\nexec = [\"{child}\", \"exit\", \"143\", \"when\", \"{dir}/end\"]\n\
          restart = { policy = \"on-failure\", delay = \"100ms\", success_codes = [143] }\n\n\
-         [service.{p}never]\nexec = [\"{child}\", \"exit\", \"78\", \"after\", \"1000\"]\n\
+         [service.{p}never]\nexec = [\"{child}\", \"exit\", \"78\", \"when\", \"{dir}/end\"]\n\
          restart = { policy = \"always\", delay = \"100ms\", prevent_codes = [78] }\n",
     );
     t.install().ok();
+    t.write("end", "");
     let status = t.wait_for("{p}ok", |status| status["pid"].is_null() && status["state"] != "backoff");
     assert!(status["state"] == "completed" || status["state"] == "stopped", "{status:#}");
     let status = t.wait_for("{p}never", |status| status["state"] == "failed");

@@ -63,10 +63,11 @@ fn what_is_only_wanted_may_fail() {
         return; // refused there: its manager knows requirements only
     }
     t.manifest(
-        "[service.{p}cache]\nexec = [\"{child}\", \"exit\", \"3\", \"after\", \"400\"]\nrestart = { policy = \"never\" }\n\
+        "[service.{p}cache]\nexec = [\"{child}\", \"exit\", \"3\", \"when\", \"{dir}/end\"]\nrestart = { policy = \"never\" }\n\
          [service.{p}web]\nexec = [\"{child}\", \"sleep\"]\nwants = [\"{p}cache\"]\n",
     );
     t.install().ok();
+    t.write("end", "");
     t.wait_for("{p}cache", |status| status["state"] == "failed");
     t.pid("{p}web");
 }

@@ -61,10 +61,11 @@ fn one_whose_failure_does_not_count() {
 fn post_stop_follows_a_crash_too() {
     let Some(t) = Test::live("hook_crash") else { return };
     t.manifest(
-        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"500\"]\nrestart = { policy = \"never\" }\n\
+        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"when\", \"{dir}/end\"]\nrestart = { policy = \"never\" }\n\
          hooks = { post_stop = [[\"{child}\", \"append\", \"{dir}/log\", \"after\"]] }\n",
     );
     t.install().ok();
+    t.write("end", "");
     t.wait_for("{p}a", |status| status["state"] == "failed");
     eventually("the hook has run", || log(&t) == ["after"]);
 }

@@ -24,10 +24,11 @@ fn a_hosted_service_that_gives_up() {
 fn a_hosted_service_that_backs_off() {
     let Some(t) = Test::live("hosted_backoff") else { return };
     t.manifest(
-        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"after\", \"1000\"]\nhost = \"always\"\n\
+        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"7\", \"when\", \"{dir}/end\"]\nhost = \"always\"\n\
          restart = { policy = \"always\", delay = \"40s\", jitter = 0.1 }\n",
     );
     t.install().ok();
+    t.write("end", "");
     let status = t.wait_for("{p}a", |status| status["state"] == "backoff");
     assert!(status["next_retry"].is_string(), "{status:#}");
     assert_eq!(status["last_exit"]["code"], 7, "{status:#}");

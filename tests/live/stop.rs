@@ -66,13 +66,22 @@ fn a_grandchild_with_a_session_of_its_own_goes_too() {
 #[test]
 fn a_stop_during_backoff_holds() {
     let Some(t) = Test::live("stop_in_backoff") else { return };
-    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"exit\", \"1\", \"after\", \"1000\"]\nrestart = { policy = \"always\", delay = \"2s\" }\n");
+    // The other one is the clock: it comes back in the time in which this one would, if it did.
+    t.manifest(
+        "[service.{p}a]\nexec = [\"{child}\", \"exit\", \"1\", \"when\", \"{dir}/end\"]\nrestart = { policy = \"always\", delay = \"1500ms\" }\n\
+         [service.{p}clock]\nexec = [\"{child}\", \"--append\", \"{dir}/clock\", \"up\", \"exit\", \"1\", \"when\", \"{dir}/end\"]\n\
+         restart = { policy = \"always\", delay = \"1500ms\" }\n",
+    );
+    let ticks = || std::fs::read_to_string(t.path("clock")).map_or(0, |text| text.lines().count());
     t.install().ok();
+    t.write("end", "");
     t.wait_for("{p}a", |status| status["state"] == "backoff");
     t.run(&["stop", "{p}a"]).ok();
     let status = t.status("{p}a");
     assert!(status["state"] == "stopped" || status["state"] == "failed", "{status:#}");
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    // Between two of its ticks is the whole delay.
+    let now = ticks();
+    eventually("two more runs of the other", || ticks() >= now + 2);
     let later = t.status("{p}a");
     assert_eq!(later["state"], status["state"], "it came back after a stop: {later:#}");
     assert!(later["pid"].is_null(), "{later:#}");

@@ -55,7 +55,7 @@ Show what it was given, as one line of JSON (text that is not UTF-8 as an array 
   stdin              all that came on stdin
 
 Live and die:
-  exit N [after MS]  exit with code N
+  exit N [after MS | when FILE]     exit with code N, at once or when FILE is there
   crash [SIGNAL]     die by SIGNAL (default ABRT), without a core file
   sleep              wait; TERM kills
   graceful [CODE]    prints `ready`; on TERM or INT prints `stopping`, exits with CODE (default 0)

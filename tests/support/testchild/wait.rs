@@ -2,6 +2,8 @@
 
 use super::{Args, Done, append, say, sys, write_whole};
 use std::hint::black_box;
+use std::path::Path;
+use std::time::Duration;
 
 pub(crate) fn exit(mut args: Args) -> Done {
     let code = args.number("exit N")?;
@@ -11,7 +13,14 @@ pub(crate) fn exit(mut args: Args) -> Done {
             std::thread::sleep(args.millis("exit N after MS")?);
             args.end()?;
         }
-        Some(word) => return Err(format!("`{}` instead of `after`", word.display()).into()),
+        Some(word) if word == "when" => {
+            let file = args.need("exit N when FILE")?;
+            args.end()?;
+            while !Path::new(&file).exists() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        }
+        Some(word) => return Err(format!("`{}` instead of `after` or `when`", word.display()).into()),
     }
     Ok(code)
 }
