@@ -6,6 +6,8 @@
 mod adopts_a_crowd;
 #[path = "host/adopts_after_kill.rs"]
 mod adopts_after_kill;
+#[path = "host/archives_rotated_files.rs"]
+mod archives_rotated_files;
 #[path = "host/bears_clock_steps.rs"]
 mod bears_clock_steps;
 #[path = "host/bears_crash_loops.rs"]

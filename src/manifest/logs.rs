@@ -38,7 +38,8 @@ table! {
         total: Size = LogsTotal,
         /// How rotated files are kept; none unless given.
         compress: Compress = LogsCompress,
-        /// A folder where rotated files move, or a command (a list) that gets the file's path as its last argument.
+        /// A folder where rotated files move, or a command (a list) that takes them over, each by its path as the last argument and
+        /// on standard input: deleted when that has exited with 0, else tried again.
         archive: ArchiveTo = LogsArchive,
     }
 }

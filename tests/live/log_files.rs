@@ -46,3 +46,18 @@ fn the_two_streams_apart() {
     t.run(&["restart", "{p}a"]).ok();
     eventually("a restart appends", || lines("out") == 10 && lines("err") == 10);
 }
+
+#[test]
+fn rotated_files_are_taken_over_by_a_command() {
+    let Some(t) = Test::live("log_archive") else { return };
+    t.manifest(
+        "[service.{p}a]\nexec = [\"{child}\", \"--stay\", \"flood\", \"200000\", \"--line\", \"100\"]\n\
+         logs = { to = [\"file\"], file = \"{dir}/out.log\", format = \"raw\", max_size = \"64KiB\", \
+         archive = [\"{child}\", \"append\", \"{dir}/taken\"] }\n",
+    );
+    t.install().ok();
+    let taken = || std::fs::read_to_string(t.path("taken")).unwrap_or_default();
+    eventually("three are taken", || taken().lines().count() == 3);
+    eventually("and gone", || taken().lines().all(|path| !std::path::Path::new(path).exists()));
+    assert!(taken().lines().is_sorted(), "the oldest first: {}", taken());
+}

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
-use crate::service::{Archive, Dependency, Profile, Secret, Service, StopSignal};
+use crate::service::{Dependency, Profile, Secret, Service, StopSignal};
 
 fn native(by: impl Into<Cow<'static, str>>) -> Answer {
     Answer::Native(by.into())
@@ -96,13 +96,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::LogsMaxSize | Key::LogsMaxAge | Key::LogsKeep | Key::LogsTotal | Key::LogsCompress => {
             native("rotated by the supervisor")
         }
-        Key::LogsArchive => unless(
-            service,
-            |s| matches!(s.logs.archive, Some(Archive::Command(_))),
-            "rotated files move there",
-            "the supervisor runs no command for rotated files yet",
-            "give a folder, and work on its files from cron",
-        ),
+        Key::LogsArchive => native("rotated files move there, or are given to the command"),
         Key::LimitsMemory | Key::LimitsCpu | Key::LimitsTasks if target.os != "linux" => refused(
             "the supervisor has control groups on Linux only",
             "put it below `[service.NAME.on.linux]`, and limit it here with the system's own means",

@@ -12,8 +12,8 @@ use crate::backend::Target;
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::{
-    Archive, Dependency, KillScope, Kind, LogFile, LogFormat, Priority, Profile, ReloadAction, RestartPolicy, Secret,
-    Service, Signal, Start, StopSignal,
+    Dependency, KillScope, Kind, LogFile, LogFormat, Priority, Profile, ReloadAction, RestartPolicy, Secret, Service,
+    Signal, Start, StopSignal,
 };
 
 fn native(by: impl Into<Cow<'static, str>>) -> Answer {
@@ -178,10 +178,6 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             Some(LogFormat::Raw) => native("StandardOutPath adds nothing to a line"),
             _ => host("launchd passes lines on as they come"),
         },
-        Key::LogsArchive if service.is_some_and(|s| matches!(s.logs.archive, Some(Archive::Command(_)))) => refused(
-            "daemonctl's host runs no command for rotated files yet",
-            "give a folder, and work on its files from cron",
-        ),
         Key::LogsMaxSize | Key::LogsMaxAge | Key::LogsKeep | Key::LogsTotal | Key::LogsCompress | Key::LogsArchive => {
             host("launchd never rotates a file, and keeps it open")
         }

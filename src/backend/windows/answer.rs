@@ -9,7 +9,7 @@ use super::settings;
 use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
-use crate::service::{Archive, Dependency, KillScope, Profile, ReloadAction, Secret, Service, StopSignal, WatchAction};
+use crate::service::{Dependency, KillScope, Profile, ReloadAction, Secret, Service, StopSignal, WatchAction};
 
 fn native(by: impl Into<Cow<'static, str>>) -> Answer {
     Answer::Native(by.into())
@@ -147,13 +147,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::LogsMaxSize | Key::LogsMaxAge | Key::LogsKeep | Key::LogsTotal | Key::LogsCompress => {
             host("rotated by the host")
         }
-        Key::LogsArchive => unless(
-            service,
-            |s| matches!(s.logs.archive, Some(Archive::Command(_))),
-            host("rotated files move there"),
-            "the host runs no command for rotated files yet",
-            "give a folder, and work on its files from a scheduled task",
-        ),
+        Key::LogsArchive => host("rotated files move there, or are given to the command"),
         Key::LimitsMemory => host("the job object's limit of committed memory"),
         Key::LimitsCpu => host("the job object's share of the processors"),
         Key::LimitsTasks => host("the job object's limit of processes"),

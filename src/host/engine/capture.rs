@@ -133,6 +133,9 @@ impl Capture {
             // A runtime folder that is full costs half a line when we are killed, and nothing now.
             let _ = self.kept.keep(self.dresser.partial(), bytes, |length| buffer.keeping(length));
         }
+        if writer.has_rotated() {
+            let _ = self.tx.send(Input::Rotated(Rc::clone(&self.name)));
+        }
         if let Some(trouble) = writer.news() {
             let _ = self.tx.send(Input::LogTrouble(Rc::clone(&self.name), trouble));
         }

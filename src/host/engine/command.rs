@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use crate::host::machine::Ended;
 use crate::host::sys::{self, Account, ChildEnd, Launch, Output, Sandbox};
 use crate::host::words;
-use crate::service::{Signal, StopSignal};
+use crate::service::{Priority, Signal, StopSignal};
 
 /// The commands that run.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +29,13 @@ pub(super) struct Setting {
     pub(super) sandbox: Option<Rc<Sandbox>>,
     /// Where its output goes: into the service's log.
     pub(super) output: Option<ChildEnd>,
+}
+
+/// A command that is not run as all others are.
+pub(super) struct Command<'a> {
+    pub(super) argv: &'a [String],
+    pub(super) stdin: Option<std::fs::File>,
+    pub(super) priority: Option<Priority>,
 }
 
 /// Kills what nobody waits for.
@@ -72,6 +79,17 @@ impl Commands {
         timeout: Duration,
         input: Option<&[u8]>,
     ) -> Result<(), String> {
+        let stdin = input.and_then(|input| sys::holding(input).ok());
+        self.run_command(Command { argv, stdin, priority: None }, setting, timeout).await
+    }
+
+    /// The same with a file on its standard input, and with its priority.
+    pub(super) async fn run_command(
+        &self,
+        Command { argv, stdin, priority }: Command<'_>,
+        setting: &Setting,
+        timeout: Duration,
+    ) -> Result<(), String> {
         let program = argv.first().map_or("", String::as_str);
         let open = |end: &ChildEnd| end.open().map_or(Output::Null, Output::File);
         let output = || setting.output.as_ref().map_or(Output::Inherit, open);
@@ -86,8 +104,8 @@ impl Commands {
             sandbox: setting.sandbox.as_deref(),
             open_files: None,
             stop: StopSignal::Signal(Signal::Term),
-            priority: None,
-            stdin: input.and_then(|input| sys::holding(input).ok()),
+            priority,
+            stdin,
             stdout: output(),
             stderr: output(),
         };

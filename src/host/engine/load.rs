@@ -178,6 +178,9 @@ impl Engine {
         if let Some(mut unit) = self.units.remove(id) {
             unit.unwatch();
             unit.abandon();
+            if let Some(task) = unit.archiving.take() {
+                task.abort();
+            }
             if let Some(at) = unit.state.deadline {
                 self.deadlines.remove(&(at, Rc::clone(id)));
             }

@@ -6,7 +6,7 @@
 //!
 //! `run` is the loop, `queue` the events that it carries out, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
 //! `spawn` with `setting` (who a process is run as) and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
-//! `capture` the output; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
+//! `capture` the output, and `archive` what becomes of rotated files; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
 //! intents and the takeover, `events` what is told of units and `hooks` to whom with `calls`, `command`, `http`, `probe`, `watch` and
 //! `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
 //! the control socket.
@@ -14,6 +14,7 @@
 mod act;
 mod advance;
 mod again;
+mod archive;
 mod calls;
 mod capture;
 mod command;
@@ -125,6 +126,8 @@ enum Input {
     Delayed(Id),
     /// A unit's output can't be written, or can again.
     LogTrouble(Id, Option<String>),
+    /// A log of a unit was rotated.
+    Rotated(Id),
     /// An event hook of a unit did not take its event.
     HookFailed(Id, String),
     /// The reload action of a unit is done.

@@ -70,6 +70,11 @@ impl Engine {
             let number = number_of(id, suffix);
             unit.pipes.push(Rc::new(Pipe::new(child_end, end, number, capture, goes_on, Rc::clone(&self.pumps))));
         }
+        if let Some(task) = unit.archiving.take() {
+            // It goes by what the manifest said before.
+            task.abort();
+        }
+        self.archive(id);
         Ok(())
     }
 

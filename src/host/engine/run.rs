@@ -153,6 +153,7 @@ impl Engine {
                 self.checked(&id, &run, result);
             }
             Input::LogTrouble(id, trouble) => self.log_trouble(&id, trouble),
+            Input::Rotated(id) => self.archive(&id),
             Input::HookFailed(id, why) => self.hook_failed(&id, why),
         }
         self.pump();

@@ -45,6 +45,8 @@ pub(super) struct Unit {
     pub(super) watchers: Vec<AbortHandle>,
     /// The conditions, hooks or stop command under way.
     pub(super) work: Option<AbortHandle>,
+    /// Its rotated files are being archived.
+    pub(super) archiving: Option<AbortHandle>,
     pub(super) waiting: Option<String>,
     /// It has said that it reads its configuration again, and not yet that it has.
     pub(super) reloading: bool,
@@ -84,6 +86,7 @@ impl Unit {
             run_at: None,
             watchers: Vec::new(),
             work: None,
+            archiving: None,
             waiting: None,
             reloading: false,
             healthy: None,

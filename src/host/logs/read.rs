@@ -82,6 +82,12 @@ fn is_time(text: &str) -> bool {
         })
 }
 
+/// Whether a generation is one that has been compressed.
+#[must_use]
+pub fn is_compressed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz" || extension == "zst")
+}
+
 /// A generation, decompressed while it is read.
 pub fn open(path: &Path) -> io::Result<Box<dyn Read>> {
     let file = File::open(path)?;

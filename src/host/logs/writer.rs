@@ -46,6 +46,7 @@ pub struct Writer {
     cut: bool,
     /// When the last generation was closed, by its name: the next has to come after it, whatever the clock says.
     rotated: Option<Timestamp>,
+    told_rotated: Option<Timestamp>,
 }
 
 #[derive(Debug)]
@@ -84,6 +85,7 @@ impl Writer {
             torn: 0,
             cut: false,
             rotated: None,
+            told_rotated: None,
         }
     }
 
@@ -315,6 +317,13 @@ impl Writer {
         if retention_is_work(&self.retention) && house::keep(self.path.clone(), self.retention.clone()).is_err() {
             self.trouble = Some(format!("cannot tidy up after `{}`: no thread to be had", self.path.display()));
         }
+    }
+}
+
+impl Writer {
+    /// Whether there is a rotated file more than when this was asked last.
+    pub fn has_rotated(&mut self) -> bool {
+        std::mem::replace(&mut self.told_rotated, self.rotated) != self.rotated
     }
 }
 

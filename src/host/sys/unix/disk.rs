@@ -35,14 +35,20 @@ pub fn make_log_folder(folder: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)
 }
 
+const FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
+
 /// Opens a log for appending: a regular file that is ours or `owner`'s and nobody else's.
 pub fn open_log(path: &Path, owner: Option<u32>) -> io::Result<File> {
-    let file = File::options()
-        .append(true)
-        .create(true)
-        .mode(0o640)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(path)?;
+    let file = File::options().append(true).create(true).mode(0o640).custom_flags(FLAGS).open(path)?;
+    plain(file, owner)
+}
+
+/// Opens a log for reading, with the same care.
+pub fn read_log(path: &Path, owner: Option<u32>) -> io::Result<File> {
+    plain(File::options().read(true).custom_flags(FLAGS).open(path)?, owner)
+}
+
+fn plain(file: File, owner: Option<u32>) -> io::Result<File> {
     let metadata = file.metadata()?;
     let ours = nix::unistd::geteuid().as_raw();
     if !metadata.is_file() {

@@ -38,7 +38,7 @@ pub use control::{Caller, Listener, ReadEnd, Socket, Stream, WriteEnd, still_lis
 pub use datagram::{Above, NotifySocket, notify_path};
 pub use disk::{
     create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, may_execute, move_log,
-    neutral_folder, number_of, open_journal, open_log, text_of,
+    neutral_folder, number_of, open_journal, open_log, read_log, text_of,
 };
 pub use fifo::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};

@@ -71,6 +71,11 @@ pub fn open_log(path: &Path, _: Option<u32>) -> io::Result<File> {
     shared().append(true).create(true).open(path).and_then(plain)
 }
 
+/// Opens a log for reading, with the same care.
+pub fn read_log(path: &Path, _: Option<u32>) -> io::Result<File> {
+    shared().read(true).open(path).and_then(plain)
+}
+
 /// Makes a file beside a log.
 pub fn create_log(path: &Path) -> io::Result<File> {
     shared().create_new(true).write(true).open(path)
