@@ -31,6 +31,8 @@ pub enum What {
     Completed,
     /// A task that waits for its schedule.
     Armed,
+    /// A run of a task was due while the one before went on, and was passed over.
+    Skipped,
     /// It was asked to end.
     Stopping,
     /// A `pre_stop` hook called the stop off.
@@ -72,6 +74,7 @@ impl What {
             Self::Failed => "failed",
             Self::Completed => "completed",
             Self::Armed => "armed",
+            Self::Skipped => "skipped",
             Self::Stopping => "stopping",
             Self::StopRefused => "stop-refused",
             Self::Stopped => "stopped",

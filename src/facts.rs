@@ -29,6 +29,8 @@ pub trait Facts {
     fn env(&self, name: &str) -> Option<String>;
     /// What the path is, following symbolic links. None: this is not the machine the manifest is for.
     fn path(&self, path: &Path) -> Option<PathKind>;
+    /// Whether everybody may read the file, or write to it. None: not known, or not this machine.
+    fn open_to_all(&self, path: &Path) -> Option<bool>;
     /// The absolute path of a bare program name, by the manager's usual search path. None: not found, or not
     /// this machine.
     fn program(&self, name: &str) -> Option<PathBuf>;
@@ -50,6 +52,9 @@ impl Facts for Foreign {
         crate::system::env(name)
     }
     fn path(&self, _: &Path) -> Option<PathKind> {
+        None
+    }
+    fn open_to_all(&self, _: &Path) -> Option<bool> {
         None
     }
     fn program(&self, _: &str) -> Option<PathBuf> {

@@ -73,7 +73,7 @@ impl Look<'_> {
             }
             match secret {
                 Some(Secret::Command(command)) => self.program(service, key, command),
-                Some(Secret::File(path)) => self.file(service, key, path, "the secret's file"),
+                Some(Secret::File(path)) => self.key(service, key, path),
                 Some(Secret::Env(_) | Secret::Credential(_)) | None => {}
             }
         }
@@ -134,6 +134,17 @@ impl Look<'_> {
                 "write it"
             };
             self.errors.push(error.hint(remedy));
+        }
+    }
+
+    /// What a webhook is signed with: one that everybody knows proves nothing, and would be refused at the first event.
+    fn key(&mut self, service: &Service, key: Key, path: &Path) {
+        self.file(service, key, path, "the secret's file");
+        for path in instances_of(service, &path.to_string_lossy()) {
+            if self.facts.open_to_all(Path::new(&path)) == Some(true) {
+                let error = fault(service, key, format!("the secret's file `{path}` is open to everybody"));
+                self.errors.push(error.hint(format!("`chmod 0600 {path}`")));
+            }
         }
     }
 
@@ -229,6 +240,9 @@ mod tests {
                 _ => PathKind::Missing,
             })
         }
+        fn open_to_all(&self, path: &Path) -> Option<bool> {
+            Some(path.ends_with("open"))
+        }
         fn program(&self, name: &str) -> Option<PathBuf> {
             (name == "sh").then(|| "/bin/sh".into())
         }
@@ -304,6 +318,19 @@ mod tests {
                 "the file `/srv` is a folder",
             ]
         );
+    }
+
+    #[test]
+    fn what_signs_webhooks_is_nobody_elses() {
+        let hook = |key: &str| {
+            format!(
+                "exec = 'sh'\nhooks = {{ event = [{{ webhook = 'https://a.b/c', secret = {{ file = '/etc/{key}' }} }}] }}"
+            )
+        };
+        assert!(faults(&hook("key")).is_empty());
+        assert_eq!(faults(&hook("open")), ["the secret's file `/etc/open` is open to everybody"]);
+        // A service's own secret is its own affair: its file may be anybody's.
+        assert!(faults("exec = 'sh'\nsecurity = { secrets = { A = { file = '/etc/open' } } }").is_empty());
     }
 
     #[test]

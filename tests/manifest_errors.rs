@@ -22,6 +22,9 @@ impl Facts for Empty {
     fn path(&self, _: &Path) -> Option<PathKind> {
         None
     }
+    fn open_to_all(&self, _: &Path) -> Option<bool> {
+        None
+    }
     fn program(&self, _: &str) -> Option<PathBuf> {
         None
     }

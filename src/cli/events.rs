@@ -127,7 +127,12 @@ const fn color(what: What) -> anstyle::Style {
             GREEN
         }
         What::GaveUp | What::Failed | What::Unhealthy | What::LogTrouble => RED,
-        What::Backoff | What::OverThreshold | What::HookFailed | What::ReloadRefused | What::StopRefused => YELLOW,
+        What::Backoff
+        | What::OverThreshold
+        | What::HookFailed
+        | What::ReloadRefused
+        | What::StopRefused
+        | What::Skipped => YELLOW,
         What::Exited | What::Adopted => BOLD,
         What::Armed | What::Starting | What::Stopping | What::Stopped => anstyle::Style::new(),
     }

@@ -11,7 +11,7 @@ use super::units::SomeTime;
 use crate::service::{Calendar, Schedule, ScheduleWhen};
 
 table! {
-    /// When a task runs. One of every, calendar.
+    /// When a task runs. One of every, calendar. A run that is due while the one before goes on is passed over.
     ScheduleTable "schedule" "[service.NAME.schedule]" {
         /// So long after the last start.
         every: SomeTime = ScheduleEvery in "schedule",

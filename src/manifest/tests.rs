@@ -29,6 +29,9 @@ impl Facts for Machine {
     fn path(&self, _: &Path) -> Option<PathKind> {
         Some(PathKind::Missing)
     }
+    fn open_to_all(&self, _: &Path) -> Option<bool> {
+        None
+    }
     fn program(&self, name: &str) -> Option<PathBuf> {
         (name == "sh").then(|| "/bin/sh".into())
     }

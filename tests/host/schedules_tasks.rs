@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use daemonctl::events::{Query, What};
+use daemonctl::host::events;
 use daemonctl::host::machine::Current;
 use daemonctl::report::{Effect, State};
 use daemonctl::service::{Calendar, Kind, RestartPolicy, Schedule, ScheduleWhen, Service};
@@ -56,6 +58,9 @@ fn a_run_that_is_due_while_the_last_goes_on_is_passed_over_and_said_so() {
         supervisor.wait("job", |record| record.runs.as_ref().is_some_and(|runs| runs.skipped.as_ref().is_some()));
     let said = record.runs.and_then(|runs| runs.skipped).expect("said");
     assert!(said.contains("was passed over"), "{said}");
+    let told = || events::read::all(&supervisor.layout, &|_| true, &Query::default()).expect("a journal");
+    until(|| told().iter().any(|event| event.event == What::Skipped && event.reason.as_ref() == Some(&said)))
+        .expect("told");
     assert_eq!(lines(&runs), 1);
     let main = supervisor.main_pid("job");
     supervisor.stop_unit("job").expect("stopped");

@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use super::unit::Unit;
 use super::{Engine, Id, Input};
+use crate::events::What;
 use crate::host::machine::{Current, Event, Moment, Wanted};
 use crate::host::schedule::{self, Runs};
 use crate::host::{sys, wall};
@@ -104,9 +105,13 @@ impl Engine {
                 self.keep_runs(&id);
                 self.plan(&id, clock);
             } else {
-                unit.runs.skipped = Some(format!("the run that was due at {due:.0} {SKIPPED}"));
+                let said = format!("the run that was due at {due:.0} {SKIPPED}");
+                unit.runs.skipped = Some(said.clone());
                 // The rhythm goes on as if it had run.
                 unit.runs.since = Some(due);
+                if let Some(event) = self.event(&id, What::Skipped) {
+                    self.happened(&id, event.because(said));
+                }
                 self.keep_runs(&id);
                 self.plan(&id, clock);
             }

@@ -123,6 +123,10 @@ impl Facts for Local {
         Some(path_kind(path))
     }
 
+    fn open_to_all(&self, path: &Path) -> Option<bool> {
+        sys::open_to_all(&std::fs::metadata(path).ok()?)
+    }
+
     fn program(&self, name: &str) -> Option<PathBuf> {
         let found = |folder: &PathBuf| {
             sys::program_names(OsStr::new(name))
@@ -183,6 +187,10 @@ mod tests {
         assert_eq!(kind(&at("data/below")), PathKind::Missing);
         assert_eq!(kind(folder.path()), PathKind::Folder);
         assert_eq!(kind(Path::new("/dev/null")), PathKind::Other);
+        std::fs::set_permissions(at("data"), PermissionsExt::from_mode(0o640)).unwrap();
+        assert_eq!(local.open_to_all(&at("data")), Some(false));
+        assert_eq!(local.open_to_all(&at("tool")), Some(true));
+        assert_eq!(local.open_to_all(&at("none")), None);
     }
 
     #[test]

@@ -134,3 +134,10 @@ pub(super) fn group_exists(name: &str) -> Option<bool> {
 fn is_number(name: &str) -> bool {
     name.parse::<u32>().is_ok_and(|id| id != u32::MAX)
 }
+
+/// Whether everybody may read or write it.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it is not known")]
+pub(super) fn open_to_all(seen: &std::fs::Metadata) -> Option<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Some(seen.permissions().mode() & 0o007 != 0)
+}
