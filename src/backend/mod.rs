@@ -274,6 +274,12 @@ pub trait Backend: Sync {
     /// The files that make the service, enable links among them if `service.start` is not manual.
     fn render(&self, service: &Service, hosting: Hosting, target: &Target) -> Result<Vec<Artifact>>;
 
+    /// Folders that its manager opens files of a unit in, and makes none of: install makes them, and gives them to the unit's
+    /// user.
+    fn opens_in(&self, _unit: &Service, _hosting: Hosting, _target: &Target) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
     /// Whether it runs this machine in `scope`.
     fn detect(&self, scope: Scope) -> Detection;
 

@@ -1,4 +1,4 @@
-//! The folders that `${state_dir}`, `${log_dir}` and `${runtime_dir}` stand for.
+//! The folders that `${state_dir}`, `${log_dir}` and `${runtime_dir}` stand for, and those that a manager needs to be there.
 //!
 //! They belong to the service's user and hold what must outlive an update, so they are no artifacts: install makes them,
 //! uninstall leaves them, `--purge` removes them. What is in the runtime folder is gone after a boot; systemd
@@ -16,14 +16,26 @@ use crate::system::{files, machine};
 pub(super) fn make(prepared: &Prepared) -> Result<Vec<PathBuf>> {
     let layout = &prepared.target.layout;
     let mut made = Vec::new();
-    for unit in prepared.services.iter().flat_map(|(service, _)| service.units()) {
-        let folders = manifest::folders(&unit, layout);
+    let backend = crate::backend::find(prepared.target.backend);
+    let units = prepared
+        .services
+        .iter()
+        .flat_map(|(service, hosting)| service.units().into_iter().map(|unit| (unit, *hosting)));
+    for (unit, hosting) in units {
+        let mut folders: Vec<(PathBuf, u32)> =
+            manifest::folders(&unit, layout).into_iter().map(|folder| (folder, 0o750)).collect();
+        // Of an image the accounts need not be there yet.
+        if let Some(backend) = backend.filter(|_| prepared.target.local || unit.user.is_none() && unit.group.is_none())
+        {
+            let opened = backend.opens_in(&unit, hosting, &prepared.target);
+            folders.extend(opened.into_iter().map(|folder| (folder, 0o755)));
+        }
         if folders.is_empty() {
             continue;
         }
         let owner = owner(&unit)?;
-        for folder in folders {
-            if files::make_folder_of(&layout.on_disk(&folder), owner)? {
+        for (folder, mode) in folders {
+            if files::make_folder_of(&layout.on_disk(&folder), mode, owner)? {
                 made.push(folder);
             }
         }

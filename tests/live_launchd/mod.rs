@@ -6,4 +6,5 @@ mod faults;
 mod for_ever;
 mod hangs;
 mod pended;
+mod unified;
 mod updates;

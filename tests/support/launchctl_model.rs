@@ -12,6 +12,7 @@
 //! Who calls the program decides what it is:
 //! * `launchctl_model --daemon FOLDER` is launchd; it writes `ready` and lives as long as its standard input.
 //! * `launchctl_model --xpcproxy SPEC` is the trampoline.
+//! * `log` (a link of that name) reads the unified log, see [`log`].
 //! * anything else is `launchctl`; it finds its daemon's folder by the folder of its own name (a link in there), or by
 //!   `LAUNCHD_MODEL`. `LAUNCHD_MODEL_UID` lets a test play another account.
 //! * `launchctl model ...` is for tests: see [`control`].
@@ -62,8 +63,14 @@ mod legacy;
 #[path = "launchctl_model/list.rs"]
 mod list;
 #[cfg(target_os = "linux")]
+#[path = "launchctl_model/log.rs"]
+mod log;
+#[cfg(target_os = "linux")]
 #[path = "launchctl_model/power.rs"]
 mod power;
+#[cfg(target_os = "linux")]
+#[path = "launchctl_model/predicate.rs"]
+mod predicate;
 #[cfg(target_os = "linux")]
 #[path = "launchctl_model/print.rs"]
 mod print;
@@ -100,6 +107,11 @@ fn main() -> ExitCode {
     }
     if let Some(spec) = second("--xpcproxy") {
         return proxy::run(&spec.to_string_lossy());
+    }
+    // A second name of the program.
+    let name = args.first().map(std::path::Path::new).and_then(std::path::Path::file_name);
+    if name.is_some_and(|name| name == "log") {
+        return log::run(&args);
     }
     client::run(&args)
 }

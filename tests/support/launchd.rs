@@ -58,7 +58,9 @@ impl Model {
         std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let program = program();
         #[cfg(unix)]
-        std::os::unix::fs::symlink(&program, folder.join("launchctl")).unwrap();
+        for name in ["launchctl", "log"] {
+            std::os::unix::fs::symlink(&program, folder.join(name)).unwrap();
+        }
         let mut daemon = Command::new(&program)
             .arg("--daemon")
             .arg(folder)
@@ -75,6 +77,11 @@ impl Model {
     /// The `launchctl` that talks to it.
     pub fn launchctl(&self) -> PathBuf {
         self.folder.join("launchctl")
+    }
+
+    /// The `log` that reads its unified log.
+    pub fn log(&self) -> PathBuf {
+        self.folder.join("log")
     }
 
     /// Calls it as the account that we are.

@@ -226,7 +226,7 @@ impl Test {
         command.current_dir(&self.dir).stdin(Stdio::null()).env_remove("DAEMONCTL_KILL_AT");
         #[cfg(target_os = "linux")]
         if let Some(model) = &self.model {
-            command.env("DAEMONCTL_LAUNCHCTL", model.launchctl());
+            command.env("DAEMONCTL_LAUNCHCTL", model.launchctl()).env("DAEMONCTL_LOG", model.log());
             for name in ["SSH_TTY", "SUDO_UID", "SUDO_GID", "SUDO_USER"] {
                 command.env_remove(name);
             }

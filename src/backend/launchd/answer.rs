@@ -171,7 +171,10 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             Some(logs) if logs.native && logs.file.is_some() => {
                 host("launchd writes to one file, not to its own and another")
             }
-            _ => native("StandardOutPath and StandardErrorPath; what the program logs itself is in the unified log"),
+            _ => native(
+                "StandardOutPath and StandardErrorPath; what the program logs itself is in the unified log, which `logs` reads \
+                 where `to` asks for `native`",
+            ),
         },
         Key::LogsFile | Key::LogsStdout | Key::LogsStderr => log_file(service),
         Key::LogsFormat => match service.map(|s| s.logs.format) {

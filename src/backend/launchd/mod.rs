@@ -8,6 +8,8 @@
 //! folders are those of the layout: `LaunchDaemons` or `LaunchAgents` below its configuration folder, which is `/Library` or
 //! `~/Library` on macOS, `/etc` or `~/.config` elsewhere.
 
+use std::path::PathBuf;
+
 use super::{Answer, Artifact, Backend, BackendKind, Detection, Hosting, Manager, Target};
 use crate::error::Result;
 use crate::key::Key;
@@ -64,6 +66,10 @@ impl Backend for Launchd {
 
     fn render(&self, service: &Service, hosting: Hosting, target: &Target) -> Result<Vec<Artifact>> {
         render::artifacts(service, hosting, target)
+    }
+
+    fn opens_in(&self, unit: &Service, hosting: Hosting, target: &Target) -> Vec<PathBuf> {
+        render::own_log_folder(unit, hosting, target).into_iter().collect()
     }
 
     fn detect(&self, _: Scope) -> Detection {

@@ -184,6 +184,18 @@ pub(super) fn outputs(unit: &Service, target: &Target) -> (PathBuf, PathBuf) {
     }
 }
 
+/// The folder of daemonctl's that launchd has the program write in. A start at boot must find it: without it launchd could
+/// not even begin.
+pub(super) fn own_log_folder(unit: &Service, hosting: Hosting, target: &Target) -> Option<PathBuf> {
+    let own = target.layout.logs_of(&unit.id());
+    let (stdout, stderr) = outputs(unit, target);
+    let written = match hosting {
+        Hosting::Native => [stdout, stderr],
+        Hosting::Hosted => [hosted::own_log(unit, target), hosted::own_log(unit, target)],
+    };
+    written.iter().any(|file| file.parent() == Some(own.as_path())).then_some(own)
+}
+
 /// What the manifest says in launchd's own words. Tables are merged with those that are there.
 fn raw(unit: &Service, list: &mut Dictionary) {
     for (key, value) in unit.native.as_object().into_iter().flatten() {

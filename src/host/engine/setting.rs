@@ -116,5 +116,5 @@ pub(super) fn make_own_folders(service: &Service, layout: &crate::layout::Layout
     }
     let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
     let owner = account.owner();
-    folders.iter().try_for_each(|folder| crate::system::files::make_folder_of(folder, owner).map(drop))
+    folders.iter().try_for_each(|folder| crate::system::files::make_folder_of(folder, 0o750, owner).map(drop))
 }

@@ -151,12 +151,12 @@ pub fn make_folders(path: &Path, mode: u32) -> Result<Vec<PathBuf>> {
     Ok(created)
 }
 
-/// Makes a folder that belongs to somebody, mode 0750, and those above it, which stay ours. False: it was there.
-pub fn make_folder_of(path: &Path, owner: Option<(u32, u32)>) -> Result<bool> {
+/// Makes a folder that belongs to somebody, and those above it, which stay ours. False: it was there.
+pub fn make_folder_of(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> Result<bool> {
     if let Some(parent) = path.parent() {
         make_folders(parent, 0o755)?;
     }
-    if make_folders(path, 0o750)?.is_empty() {
+    if make_folders(path, mode)?.is_empty() {
         return Ok(false);
     }
     #[cfg(unix)]

@@ -28,7 +28,7 @@ fn number(name: &str) -> Option<u32> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-fn ask(args: &[OsString], words: Vec<String>) -> std::io::Result<Answer> {
+pub(crate) fn ask(args: &[OsString], words: Vec<String>) -> std::io::Result<Answer> {
     let folder = std::env::var_os("LAUNCHD_MODEL")
         .map(PathBuf::from)
         .or_else(|| args.first().and_then(|name| Path::new(name).parent()).map(Path::to_owned))

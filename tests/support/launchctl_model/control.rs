@@ -4,6 +4,7 @@
 //! * `fault JSON`: one more fault, see [`crate::faults`]. `clear`: none any more. `faults`: they and how often each struck.
 //! * `reboot`, `login UID`, `logout UID`.
 //! * `state`: the loaded services as JSON. `history`: what has happened, as JSON.
+//! * `say TARGET TEXT`: a service's process writes to the unified log.
 //! * `fire TARGET`: the calendar has come to a service's time.
 
 use std::sync::mpsc::Receiver;
@@ -37,6 +38,7 @@ impl Launchd {
             }
             ["login", uid] => uid.parse().map(|uid| self.login(uid)).map_err(serde::de::Error::custom),
             ["logout", uid] => uid.parse().map(|uid| self.logout(uid, inbox)).map_err(serde::de::Error::custom),
+            ["say", target, text] => return self.say(target, text),
             ["fire", target] => return self.fire(target),
             _ => return Answer::fails(codes::NOT_MODELLED, format!("launchctl model: no such order: {words:?}")),
         };
@@ -74,6 +76,20 @@ impl Launchd {
             })
             .collect();
         json!(jobs)
+    }
+
+    fn say(&mut self, word: &str, text: &str) -> Answer {
+        let Ok(Target::Service(key)) = target::parse(word, 0) else {
+            return Answer::fails(codes::USAGE, "say TARGET TEXT");
+        };
+        match self.find(&key) {
+            Err(answer) => answer,
+            Ok(job) => {
+                let (pid, program) = (job.pid(), job.definition.path().to_owned());
+                self.note("said", &json!({ "pid": pid, "program": program, "message": text }));
+                Answer::done()
+            }
+        }
     }
 
     fn fire(&mut self, word: &str) -> Answer {

@@ -53,9 +53,10 @@ impl Launchd {
         })
     }
 
-    /// A line of history, with the milliseconds since the model began.
+    /// A line of history, with the milliseconds since the model began, and the microsecond of the clock.
     pub(crate) fn note(&mut self, what: &str, more: &Value) {
-        let mut line = json!({ "what": what, "ms": u64::try_from(self.began.elapsed().as_millis()).unwrap_or(0) });
+        let ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(0);
+        let mut line = json!({ "what": what, "ms": ms, "at": jiff::Timestamp::now().as_microsecond() });
         if let (Some(line), Some(more)) = (line.as_object_mut(), more.as_object()) {
             line.extend(more.clone());
         }

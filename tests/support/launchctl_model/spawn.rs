@@ -46,6 +46,7 @@ impl Launchd {
         let spec = self.spec(key, job);
         let started = self.trampoline(&spec);
         let Some(job) = self.jobs.get_mut(key) else { return };
+        let program = job.definition.path().to_owned();
         job.runs += 1;
         job.started = Some(Instant::now());
         job.reason = Some(reason);
@@ -58,7 +59,12 @@ impl Launchd {
                 for (stream, number) in kicks {
                     let _ = wire::send(&stream, &Answer::out(if number { format!("{pid}\n") } else { String::new() }));
                 }
-                self.note("spawned", &json!({ "label": key.1, "pid": pid, "reason": reason.words() }));
+                self.note(
+                    "spawned",
+                    &json!({
+                        "domain": key.0.to_string(), "label": key.1, "program": program, "pid": pid, "reason": reason.words(),
+                    }),
+                );
             }
             Err(error) => {
                 job.phase = Phase::Down;
@@ -146,7 +152,8 @@ impl Launchd {
         let Some(key) = self.jobs.iter().find(|(_, job)| job.pid() == Some(pid)).map(|(key, _)| key.clone()) else {
             return;
         };
-        self.note("ended", &json!({ "label": key.1, "pid": pid, "status": ending.raw() }));
+        let domain = key.0.to_string();
+        self.note("ended", &json!({ "domain": domain, "label": key.1, "pid": pid, "status": ending.raw() }));
         let down = self.knobs.disabled_stays_down
             && self.is_disabled(&key, self.jobs.get(&key).is_some_and(|job| job.definition.disabled));
         let throttle = |seconds| self.knobs.spawn_seconds(seconds);

@@ -1,6 +1,8 @@
-//! Where the output of jobs is: in the files that launchd has them write, or in those of the host.
+//! Where the output of jobs is: in the files that launchd has them write, in those of the host, and in the unified log for
+//! those that say so.
 
 use super::manager::Launchd;
+use super::unified::Unified;
 use crate::backend::embedded;
 use crate::backend::launchd::render;
 use crate::error::{Error, IoContext, Result};
@@ -13,7 +15,11 @@ const LAST_LINES: usize = 10;
 
 /// Gives what the query asks for to the sink.
 pub(super) fn logs(launchd: &Launchd, units: &[Service], query: &LogQuery, sink: &mut dyn Sink) -> Result<()> {
+    let unified = Unified::of(launchd, units)?;
     let units: Vec<Service> = units.iter().map(|unit| as_written(launchd, unit)).collect();
+    if let Some(unified) = unified {
+        return unified.logs(&launchd.target.layout, &units, query, sink);
+    }
     embedded::file_logs(&launchd.target.layout, &units, query, sink)
 }
 

@@ -16,6 +16,7 @@ mod order;
 mod scripted;
 mod status;
 mod stop;
+mod unified;
 mod verbs;
 mod verify;
 

@@ -5,3 +5,4 @@
 pub(super) mod disabled;
 pub(super) mod job;
 pub(super) mod list;
+pub(super) mod unified;
