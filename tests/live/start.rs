@@ -1,13 +1,10 @@
 //! `start` and `install` succeed only when the service is up and ready; else they say why, and nothing stays behind.
 
-use crate::support::{Test, Where, eventually, lives};
+use crate::support::{Test, eventually, lives};
 
 #[test]
 fn a_program_that_dies_at_once() {
     let Some(t) = Test::live("dies_at_once") else { return };
-    if t.place == Where::WindowsUser {
-        return; // not held there yet: see the test of a program that ends at once with success
-    }
     let before = t.machine();
     t.manifest("[service.{p}a]\nexec = [\"{child}\", \"--eprint\", \"cannot open the door\", \"exit\", \"3\"]\nrestart = { policy = \"never\" }\n");
     let ran = t.install().exits(1);
@@ -82,9 +79,6 @@ fn a_failed_update_keeps_the_old_service() {
 #[test]
 fn a_program_that_ends_at_once_with_success() {
     let Some(t) = Test::live("ends_at_once") else { return };
-    if t.place == Where::WindowsUser {
-        return; // not held there yet: a program takes longer to start than the supervisor waits for its end
-    }
     t.manifest("[service.{p}a]\nexec = [\"{child}\", \"exit\", \"0\"]\nrestart = { policy = \"on-failure\" }\n");
     // A service is meant to run: one that has ended, however well, was not started.
     t.install().exits(1);

@@ -33,12 +33,17 @@ pub fn kill(pid: i32) {
     unsafe { TerminateProcess(process.as_raw_handle(), 9) };
 }
 
-/// The names of the keys below `Services`, for "as before".
+/// Every key and value below `Services`, for "as before".
 pub fn services() -> Vec<(PathBuf, String)> {
     let key = r"HKLM\SYSTEM\CurrentControlSet\Services";
-    let output = Command::new("reg.exe").args(["query", key]).output().unwrap();
+    vec![(key.into(), registry(key))]
+}
+
+/// A key of the registry with all that is in it.
+pub fn registry(key: &str) -> String {
+    let output = Command::new("reg.exe").args(["query", key, "/s"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    vec![(key.into(), String::from_utf8_lossy(&output.stdout).into_owned())]
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 struct Handle(SC_HANDLE);
@@ -57,9 +62,10 @@ fn manager() -> Handle {
     Handle(handle)
 }
 
-/// A service, by the manager's own calls. Deleted with this.
+/// A service, by the manager's own calls. What was made by this is deleted with it.
 pub struct Scm {
     name: String,
+    made: bool,
     service: Handle,
     _manager: Handle,
 }
@@ -89,7 +95,7 @@ impl Scm {
             )
         };
         assert!(!service.is_null(), "`{name}` cannot be made: {}", last());
-        Self { name: name.to_owned(), service: Handle(service), _manager: manager }
+        Self { name: name.to_owned(), made: true, service: Handle(service), _manager: manager }
     }
 
     /// One that is there. An error: the system's number.
@@ -101,7 +107,7 @@ impl Scm {
         if service.is_null() {
             return Err(last());
         }
-        Ok(Self { name: name.to_owned(), service: Handle(service), _manager: manager })
+        Ok(Self { name: name.to_owned(), made: false, service: Handle(service), _manager: manager })
     }
 
     /// Starts it; an error: the system's number.
@@ -152,7 +158,9 @@ impl Scm {
 
 impl Drop for Scm {
     fn drop(&mut self) {
-        let _ = self.control(windows_sys::Win32::System::Services::SERVICE_CONTROL_STOP);
-        let _ = self.delete();
+        if self.made {
+            let _ = self.control(windows_sys::Win32::System::Services::SERVICE_CONTROL_STOP);
+            let _ = self.delete();
+        }
     }
 }

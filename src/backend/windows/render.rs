@@ -58,6 +58,7 @@ fn files(unit: &Service, target: &Target) -> Vec<Artifact> {
     spec.given.clear();
     spec.start = Start::Manual;
     spec.user = None;
+    spec.description = String::new();
     (spec.display_name, spec.label) = (None, None);
     if let serde_json::Value::Object(table) = &mut spec.native {
         table.retain(|key, _| OF_THE_HOST.contains(&key.as_str()));

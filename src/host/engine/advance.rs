@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
-use std::time::Duration;
 
 use super::jobs::{Job, News, Verb, is_up};
 use super::{Engine, Id};
@@ -12,10 +11,6 @@ use crate::host::control::{Answer, Trouble};
 use crate::host::machine::{Current, Event, Moment, Wanted};
 use crate::host::sys;
 use crate::report::Effect;
-use crate::service::Kind;
-
-/// A service without a sign of readiness counts as up when it has lived so long: one that dies at once did not start.
-const SETTLE: Duration = Duration::from_millis(200);
 
 /// In front of what was told of a unit, once it was stopped for a restart.
 const RESTARTED: &str = "\u{1}";
@@ -149,11 +144,7 @@ impl Engine {
             // It is reaped already: its end waits in the queue.
             Current::Running if !unit.far && unit.main.is_some_and(|main| !self.mains.contains_key(&main.pid)) => None,
             Current::Running => {
-                let settled = state.started.map(|at| at + SETTLE).filter(|at| *at > sys::monotonic());
-                if let Some(at) = settled
-                    && unit.service.ready.is_none()
-                    && unit.service.kind == Kind::Service
-                {
+                if let Some(at) = unit.settles_at().filter(|at| *at > sys::monotonic()) {
                     self.settling.insert((at, Rc::clone(id)));
                     return None;
                 }

@@ -129,17 +129,26 @@ impl Engine {
         match unit.state.current {
             Current::Running | Current::Armed if !above.said_ready => {
                 above.said_ready = true;
-                above.send("READY=1");
+                let settles = unit.settles_at().map(|at| at.saturating_sub(sys::monotonic()));
+                above.link.ready(settles.unwrap_or_default());
             }
             Current::Running => above.send("STATUS=running"),
             Current::Backoff => {
-                above.link.retries();
                 above.send(&format!(
                     "STATUS=waiting to start it again: {}",
                     crate::host::words::ended(unit.state.last.as_ref(), unit.state.blame.as_deref())
                 ));
             }
             _ => {}
+        }
+        if unit.state.current == Current::Backoff && !above.link.hears_services() {
+            // Who hears of the manager that it is up looks in the state file how it is.
+            if self.options.persist {
+                let _ = self.flush();
+            }
+            if let Some(above) = &self.passed_on {
+                above.link.retries();
+            }
         }
     }
 

@@ -55,7 +55,9 @@ impl Engine {
             stdout,
             stderr,
         };
+        let begun = sys::monotonic();
         let pid = sys::spawn(launch).map_err(|error| not_run(&service.exec, setting.sandbox.is_some(), &error))?;
+        unit.made_in = sys::monotonic().saturating_sub(begun);
         unit.main = Some(sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }));
         unit.far = false;
         self.mains.insert(pid, Rc::clone(id));

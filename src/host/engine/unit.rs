@@ -1,7 +1,7 @@
 //! What the engine keeps of a unit.
 
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::task::AbortHandle;
@@ -12,10 +12,13 @@ use super::pump::Pipe;
 use crate::host::machine::{Current, Moment, Policy, State, Wanted};
 use crate::host::schedule::Runs;
 use crate::host::state::{LogRecord, Record};
-use crate::host::sys::{Group, Identity};
+use crate::host::sys::{self, Group, Identity};
 use crate::host::threshold::Meter;
 use crate::report::{Check, Sent};
 use crate::service::{Kind, Service};
+
+/// However slow the machine is, nobody waits longer to see whether a service stays up.
+const LONGEST_SETTLE: Duration = Duration::from_secs(5);
 
 pub(super) struct Unit {
     pub(super) service: Service,
@@ -23,6 +26,8 @@ pub(super) struct Unit {
     /// What somebody wanted of it last, in this boot.
     pub(super) intent: Option<Wanted>,
     pub(super) main: Option<Identity>,
+    /// How long its program was made.
+    pub(super) made_in: Duration,
     /// The mark of its present or last run.
     pub(super) invocation: Rc<str>,
     /// Not our child: an earlier supervisor started it.
@@ -73,6 +78,7 @@ impl Unit {
             state,
             intent: None,
             main: None,
+            made_in: Duration::ZERO,
             invocation: "".into(),
             far: false,
             pipes: Vec::new(),
@@ -105,6 +111,14 @@ impl Unit {
     /// What the machine must know of it; made anew each time, as a thousand of them would take more memory than time.
     pub(super) fn policy(&self) -> Policy {
         Policy::of(&self.service)
+    }
+
+    /// A service without a sign of readiness counts as up from this moment on, if it still runs: one that dies at once did
+    /// not start. None: it need not be waited for.
+    pub(super) fn settles_at(&self) -> Option<Moment> {
+        let settles = self.service.ready.is_none() && self.service.kind == Kind::Service;
+        let took = (sys::SETTLE + self.made_in * sys::LOADING).min(LONGEST_SETTLE);
+        self.state.started.filter(|_| settles).map(|at| at + took)
     }
 
     pub(super) fn record(&self) -> Record {

@@ -8,9 +8,9 @@ use super::entry::Desk;
 use super::guard;
 use super::identity;
 use super::rights::Ledger;
-use super::scm::{Change, Held, ScmApi, Seen, access, start, state};
+use super::scm::{Change, Held, Level, ScmApi, Seen, access, start, state};
 use super::verbs::{self, Hands};
-use crate::backend::windows::config::{ScmConfig, SidType, service_at};
+use crate::backend::windows::config::{FailureKind, ScmConfig, SidType, service_at};
 use crate::backend::{Artifact, Body, Deadline, Detail, Manager, Progress, Target, UnitResult, UnitState};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -18,7 +18,7 @@ use crate::host::state as host_state;
 use crate::layout::below;
 use crate::logs::{LogQuery, Sink};
 use crate::receipt::{self, Fingerprint};
-use crate::report::{LastExit, State, Status, Wanted};
+use crate::report::{Effect, LastExit, Sent, State, Status, Wanted};
 use crate::service::{Kind, Service};
 use crate::system::files;
 use crate::system::password::Password;
@@ -76,6 +76,38 @@ impl Scm {
         host_state::of_shim(&self.target.layout, id, host).ok().flatten()
     }
 
+    /// In words, how the host of a unit died without having said what became of it; None: it has said so.
+    fn died(&self, id: &str, seen: &Seen) -> Option<String> {
+        let said = matches!(Code(seen.exit), Code::SERVICE_SPECIFIC_ERROR | Code::SERVICE_NEVER_STARTED);
+        if said || seen.state != state::STOPPED {
+            return None;
+        }
+        let folder = self.target.layout.runtime.join("hosts").join(id);
+        // A host that ends makes its state the last word.
+        let file = host_state::read(&host_state::in_folder(&folder)).ok().flatten()?;
+        let pid = file.supervisor.pid;
+        Some(format!("its host, process {pid}, was killed or crashed, and its program was ended with it"))
+    }
+
+    /// What the manager does about a host that died.
+    fn recovery(&self, id: &str) -> String {
+        let first = Held::open(self.api.as_ref(), id, access::QUERY_CONFIG)
+            .and_then(|held| self.api.level(held.raw, super::scm::Kind::Failure))
+            .ok()
+            .and_then(|level| match level {
+                Level::Failure { actions, .. } => actions.first().copied(),
+                _ => None,
+            });
+        let after = |ms: u32| crate::host::words::duration(std::time::Duration::from_millis(ms.into()));
+        match first {
+            Some((kind, delay)) if kind == FailureKind::Restart as u32 => {
+                format!("the service control manager starts it again after {}", after(delay))
+            }
+            Some(_) => "the service control manager does not start it again by itself".to_owned(),
+            None => "the service control manager tells of no recovery: `daemonctl start` brings it back".to_owned(),
+        }
+    }
+
     /// Lets a service's own account read what its host reads, and write what it writes.
     fn let_host(&self, id: &str, config: &ScmConfig) -> Result<()> {
         let sid = match config.sid_type {
@@ -127,10 +159,13 @@ impl Scm {
         act: impl FnOnce(&mut Hands<'_>) -> T,
     ) -> T {
         let reason = |id: &str| self.why(units, id);
-        let down_within = |id: &str, seen: &Seen| {
+        let down_within = |id: &str, seen: &Seen, effect: Effect| {
             let record = self.record(id, seen).filter(|_| seen.pid != 0)?;
-            let down = matches!(record.machine.word(), State::Backoff | State::Failed | State::GaveUp);
-            down.then(|| record.last_exit().map_or_else(|| "its program ended".to_owned(), |last| last.reason))
+            let ended = matches!(record.machine.word(), State::Backoff | State::Failed | State::GaveUp);
+            // A host begins anew: what it has started again has not stayed up.
+            let again = effect == Effect::Started && record.machine.restarts > 0;
+            (ended || again)
+                .then(|| record.last_exit().map_or_else(|| "its program ended".to_owned(), |last| last.reason))
         };
         act(&mut Hands { api: self.api.as_ref(), deadline, progress, reason: &reason, down_within: &down_within })
     }
@@ -300,6 +335,11 @@ impl Manager for Scm {
         units.iter().map(observe).collect()
     }
 
+    fn stops(&mut self, units: &[Service], since: jiff::Timestamp) -> BTreeMap<String, Vec<Sent>> {
+        let ids: Vec<String> = units.iter().map(Service::id).collect();
+        crate::host::events::read::stops(&self.target.layout, &ids, since)
+    }
+
     fn status(&mut self, units: &[Service], _: Detail) -> Result<Vec<Status>> {
         let status = |unit: &Service| {
             let id = unit.id();
@@ -320,6 +360,11 @@ impl Manager for Scm {
             });
             if seen.exit == Code::SERVICE_NEVER_STARTED.0 && status.state == State::Stopped {
                 status.notes.push("it was not started since the machine was".to_owned());
+            }
+            if let Some(host) = self.died(&id, &seen) {
+                (status.state, status.wanted) = (State::Failed, Some(Wanted::Up));
+                status.last_exit = Some(LastExit { code: None, signal: None, reason: host.clone(), at: None });
+                status.notes.push(format!("{host}; {}", self.recovery(&id)));
             }
             Ok(status)
         };

@@ -32,12 +32,9 @@ pub(super) struct Hands<'a> {
     pub(super) progress: &'a mut dyn Progress,
     /// What the host of a unit that failed left behind: why, in words.
     pub(super) reason: &'a dyn Fn(&str) -> Option<String>,
-    /// Why the program of a unit whose host runs does not.
-    pub(super) down_within: &'a dyn Fn(&str, &Seen) -> Option<String>,
+    /// Why the program of a unit whose host runs does not; of one that was just started: not since then.
+    pub(super) down_within: &'a dyn Fn(&str, &Seen, Effect) -> Option<String>,
 }
-
-/// A program that ends within this time was not started.
-const SETTLE: Duration = Duration::from_millis(200);
 
 impl Hands<'_> {
     /// Starts the units, which are in dependency order.
@@ -78,7 +75,7 @@ impl Hands<'_> {
         let (now, later): (Vec<_>, Vec<_>) = under_way.drain(..).partition(|(unit, _)| which(unit));
         *under_way = later;
         for (unit, effect) in now {
-            let up = self.until_up(unit).map(|()| effect);
+            let up = self.until_up(unit, effect).map(|()| effect);
             results.insert(unit.id(), up);
         }
     }
@@ -127,8 +124,9 @@ impl Hands<'_> {
         }
     }
 
-    /// Waits until it runs; the host is not RUNNING before its program is ready.
-    fn until_up(&mut self, unit: &Service) -> Result<()> {
+    /// Waits until it runs; the host is not RUNNING before its program is ready and has lived for a moment, or before it
+    /// waits to start it again.
+    fn until_up(&mut self, unit: &Service, effect: Effect) -> Result<()> {
         let id = unit.id();
         let api = self.api;
         let held = open(api, &id, access::QUERY_STATUS, "look at")?;
@@ -140,35 +138,21 @@ impl Hands<'_> {
                 _ => error,
             }
         })?;
-        let seen = if seen.state == state::RUNNING && unit.kind == Kind::Service && unit.ready.is_none() {
-            self.settled(&held, &id)?
-        } else {
-            seen
-        };
+        if seen.state == state::RUNNING
+            && unit.kind == Kind::Service
+            && let Some(why) = (self.down_within)(&id, &seen, effect)
+        {
+            let error = Error::failed(format!("`{id}` did not stay up: {why}"));
+            return Err(match (self.reason)(&id) {
+                Some(reason) => error.detail(reason),
+                None => error,
+            });
+        }
         if seen.state != state::STOPPED || seen.exit == 0 && unit.kind != Kind::Service {
             // What was to run to its end has, with success.
             return Ok(());
         }
         Err(self.ended(&id, &seen))
-    }
-
-    /// Looks for a moment whether it stays up.
-    fn settled(&self, held: &Held<'_>, id: &str) -> Result<Seen> {
-        let end = self.api.clock() + SETTLE;
-        loop {
-            let seen = self.api.seen(held.raw).map_err(|code| code.error(format_args!("look at `{id}`")))?;
-            if let Some(why) = (self.down_within)(id, &seen) {
-                let error = Error::failed(format!("`{id}` did not stay up: {why}"));
-                return Err(match (self.reason)(id) {
-                    Some(reason) => error.detail(reason),
-                    None => error,
-                });
-            }
-            if seen.state == state::STOPPED || self.api.clock() >= end {
-                return Ok(seen);
-            }
-            self.api.pause(Duration::from_millis(20));
-        }
     }
 
     fn ended(&self, id: &str, seen: &Seen) -> Error {

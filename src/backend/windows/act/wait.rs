@@ -14,7 +14,7 @@ const OFTEN: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(1);
 
 /// How long a deleted service may take to be gone: until the last handle to it is closed.
-const FORGOTTEN: Duration = Duration::from_secs(30);
+const FORGOTTEN: Duration = Duration::from_secs(15);
 
 /// Programs that keep handles to services open.
 const HOLDERS: [(&str, &str); 9] = [

@@ -62,3 +62,10 @@ pub const ABOVE_KEEPS_HISTORY: bool = false;
 
 /// A killed host takes its services along: their job closes with its process.
 pub const SERVICES_OUTLIVE_HOST: bool = false;
+
+/// A service without a sign of readiness counts as up when its program has lived so long.
+pub const SETTLE: std::time::Duration = std::time::Duration::from_millis(500);
+
+/// A child is made before its libraries are loaded and its console is there. How long that takes nobody is told; on a busy
+/// or slow machine it is long, and so is the making: it is given so many times as long.
+pub const LOADING: u32 = 20;

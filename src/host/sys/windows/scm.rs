@@ -34,9 +34,6 @@ const TICK: Duration = Duration::from_secs(2);
 /// The first wait hint, and how much longer each next one is: some programs want to see that grow as well.
 const HINT: (u32, u32) = (10_000, 1_000);
 
-/// A service counts as up when it has lived so long after it was ready.
-const SETTLE: Duration = Duration::from_millis(200);
-
 /// Stops that take longer than this need to be told of a shutdown earlier than the others.
 const SHORT: Duration = Duration::from_secs(5);
 
@@ -198,22 +195,21 @@ impl Above {
     /// Says something in the words of `sd_notify`, as far as the manager has words for it.
     pub fn send(&self, message: &str) {
         let Some(link) = LINK.get() else { return };
-        match message {
-            "READY=1" if link.is(SERVICE_START_PENDING) => {
-                // One that dies at once did not start.
-                tokio::task::spawn_local(async move {
-                    tokio::time::sleep(SETTLE).await;
-                    if link.is(SERVICE_START_PENDING) {
-                        link.running();
-                    }
-                });
-            }
-            "STOPPING=1" if !link.is(SERVICE_STOP_PENDING) => {
-                link.checkpoint.store(0, Ordering::Relaxed);
-                link.pending(SERVICE_STOP_PENDING);
-            }
-            _ => {}
+        if message == "STOPPING=1" && !link.is(SERVICE_STOP_PENDING) {
+            link.checkpoint.store(0, Ordering::Relaxed);
+            link.pending(SERVICE_STOP_PENDING);
         }
+    }
+
+    /// All are up when that much time has passed: one that dies at once did not start.
+    pub fn ready(&self, settles: Duration) {
+        let Some(link) = LINK.get().filter(|link| link.is(SERVICE_START_PENDING)) else { return };
+        tokio::task::spawn_local(async move {
+            tokio::time::sleep(settles).await;
+            if link.is(SERVICE_START_PENDING) {
+                link.running();
+            }
+        });
     }
 
     /// It waits before the next start. That is no state of the manager's: the service is up, as far as it goes.

@@ -41,6 +41,27 @@ fn each_answer_has_its_meaning() {
 }
 
 #[test]
+fn a_host_that_died_without_a_word_is_told() {
+    let machine = Box_::new();
+    machine.install_with(WEB, &Options { no_start: true, ..Options::default() }).unwrap();
+    machine.scm.machine.borrow_mut().frozen = true;
+    let reason = |exit| seen(&machine, state::STOPPED, exit, 0).last_exit.map(|last| last.reason).unwrap_or_default();
+    assert!(reason(1067).contains("1067"));
+    // What it was last, of a host that had no time to say what became of it.
+    let folder = machine.layout.runtime.join("hosts").join("web");
+    std::fs::create_dir_all(&folder).unwrap();
+    let state = r#"{"version":1,"daemonctl":"x","boot":"b","supervisor":{"pid":4711,"started":1},"units":{}}"#;
+    std::fs::write(folder.join("state.json"), state).unwrap();
+    let status = seen(&machine, state::STOPPED, 1067, 0);
+    assert_eq!((status.state, status.wanted), (State::Failed, Some(crate::report::Wanted::Up)));
+    assert!(status.last_exit.unwrap().reason.contains("its host, process 4711, was killed or crashed"));
+    assert!(status.notes.iter().any(|note| note.contains("starts it again after 1s")), "{:?}", status.notes);
+    // One that said what became of it, or that was not started since the machine was, did not die so.
+    assert!(seen(&machine, state::STOPPED, 1066, 3).last_exit.unwrap().reason.contains("code 3"));
+    assert_eq!(seen(&machine, state::STOPPED, 1077, 0).state, State::Stopped);
+}
+
+#[test]
 fn drift_names_the_fields() {
     let machine = Box_::new();
     machine.install(WEB).unwrap();
