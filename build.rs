@@ -24,6 +24,11 @@ fn main() {
     for setting in SETTINGS {
         env::var(setting).ok().hash(&mut hasher);
     }
+    // Sections that lie in the file as they lie in memory can be mapped, and what is not used is not read; Wine copies the
+    // whole program otherwise, once for each host.
+    if env::var("TARGET").is_ok_and(|target| target.ends_with("-windows-gnu")) {
+        println!("cargo::rustc-link-arg-bins=-Wl,--file-alignment,4096");
+    }
     println!("cargo::rustc-env=DAEMONCTL_BUILD={:016x}", hasher.finish());
 }
 

@@ -9,7 +9,6 @@ use super::{Engine, Id};
 use crate::exit::Exit;
 use crate::host::control::{Answer, Trouble};
 use crate::host::machine::{Current, Event, Moment, Wanted};
-use crate::host::sys;
 use crate::report::Effect;
 
 /// In front of what was told of a unit, once it was stopped for a restart.
@@ -144,8 +143,11 @@ impl Engine {
             // It is reaped already: its end waits in the queue.
             Current::Running if !unit.far && unit.main.is_some_and(|main| !self.mains.contains_key(&main.pid)) => None,
             Current::Running => {
-                if let Some(at) = unit.settles_at().filter(|at| *at > sys::monotonic()) {
-                    self.settling.insert((at, Rc::clone(id)));
+                if let Some(at) = unit.settles_at() {
+                    // Where its program is still to be loaded, that is told.
+                    if unit.loaded {
+                        self.settling.insert((at, Rc::clone(id)));
+                    }
                     return None;
                 }
                 Some(Ok(()))

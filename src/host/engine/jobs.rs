@@ -188,7 +188,9 @@ impl Engine {
         all.retain(|id| self.units.get(id).is_some_and(|unit| job.pending.contains_key(id) || !is_up(unit)));
         self.intend(job, &all, Wanted::Up);
         for id in all {
-            if self.units.get(&id).is_some_and(|unit| is_up(unit)) {
+            // One that was started a moment ago, as at the supervisor's own start, has not shown yet that it stays up.
+            let settled = |unit: &Unit| unit.state.current != Current::Running || unit.settles_at().is_none();
+            if self.units.get(&id).is_some_and(|unit| is_up(unit) && settled(unit)) {
                 self.done(job, &id, Ok(Effect::Unchanged));
             } else {
                 self.queue.push_back((id, Event::Start));

@@ -150,6 +150,8 @@ enum Seen {
     },
     Unhealthy(String),
     Notify(String),
+    /// Its program has had the time that programs take here until they run.
+    Loaded,
     FarExit,
     /// It was asked to end and did not, for half of its time.
     StillThere,

@@ -127,10 +127,10 @@ impl Engine {
     pub(super) fn tell_above(&mut self, id: &Id) {
         let (Some(above), Some(unit)) = (&mut self.passed_on, self.units.get(id)) else { return };
         match unit.state.current {
+            Current::Running if !unit.loaded => {}
             Current::Running | Current::Armed if !above.said_ready => {
                 above.said_ready = true;
-                let settles = unit.settles_at().map(|at| at.saturating_sub(sys::monotonic()));
-                above.link.ready(settles.unwrap_or_default());
+                above.send("READY=1");
             }
             Current::Running => above.send("STATUS=running"),
             Current::Backoff => {

@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use super::notify::Socket;
 use super::pump::Pipe;
-use super::{Engine, Id};
+use super::unit::SETTLE;
+use super::{Engine, Id, Seen};
 use crate::error::{Error, IoContext, Result};
 use crate::host::sys::{self, Group, Launch, Output};
 use crate::service::{HealthCheck, ReadyWhen};
@@ -24,6 +25,7 @@ impl Engine {
         self.watch_files(id);
         let group = self.group_of(id)?;
         let mut setting = self.try_setting(id)?;
+        let teller = self.teller(id);
         let Some(unit) = self.units.get_mut(id) else { return Err(Error::failed("the unit is gone")) };
         unit.cgroup = group;
         let service = &unit.service;
@@ -55,11 +57,17 @@ impl Engine {
             stdout,
             stderr,
         };
-        let begun = sys::monotonic();
         let pid = sys::spawn(launch).map_err(|error| not_run(&service.exec, setting.sandbox.is_some(), &error))?;
-        unit.made_in = sys::monotonic().saturating_sub(begun);
         unit.main = Some(sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }));
         unit.far = false;
+        unit.loaded = !(sys::LOADS_LATER && unit.settles());
+        if !unit.loaded {
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(SETTLE).await;
+                sys::until_another_ran().await;
+                teller.tell(Seen::Loaded);
+            });
+        }
         self.mains.insert(pid, Rc::clone(id));
         Ok(())
     }

@@ -17,8 +17,8 @@ use crate::host::threshold::Meter;
 use crate::report::{Check, Sent};
 use crate::service::{Kind, Service};
 
-/// However slow the machine is, nobody waits longer to see whether a service stays up.
-const LONGEST_SETTLE: Duration = Duration::from_secs(5);
+/// How long a service without a sign of readiness lives before it counts as up.
+pub(super) const SETTLE: Duration = Duration::from_millis(200);
 
 pub(super) struct Unit {
     pub(super) service: Service,
@@ -26,8 +26,8 @@ pub(super) struct Unit {
     /// What somebody wanted of it last, in this boot.
     pub(super) intent: Option<Wanted>,
     pub(super) main: Option<Identity>,
-    /// How long its program was made.
-    pub(super) made_in: Duration,
+    /// Its program has had the time that programs take here until they run.
+    pub(super) loaded: bool,
     /// The mark of its present or last run.
     pub(super) invocation: Rc<str>,
     /// Not our child: an earlier supervisor started it.
@@ -78,7 +78,7 @@ impl Unit {
             state,
             intent: None,
             main: None,
-            made_in: Duration::ZERO,
+            loaded: true,
             invocation: "".into(),
             far: false,
             pipes: Vec::new(),
@@ -113,12 +113,15 @@ impl Unit {
         Policy::of(&self.service)
     }
 
-    /// A service without a sign of readiness counts as up from this moment on, if it still runs: one that dies at once did
-    /// not start. None: it need not be waited for.
+    /// When it will have lived for that long; None: it has, or there is nothing to wait for.
     pub(super) fn settles_at(&self) -> Option<Moment> {
-        let settles = self.service.ready.is_none() && self.service.kind == Kind::Service;
-        let took = (sys::SETTLE + self.made_in * sys::LOADING).min(LONGEST_SETTLE);
-        self.state.started.filter(|_| settles).map(|at| at + took)
+        let at = self.state.started.filter(|_| self.settles()).map(|at| at + SETTLE);
+        at.filter(|at| !self.loaded || *at > sys::monotonic())
+    }
+
+    /// It has no sign of readiness, and counts as up when it has lived for [`SETTLE`]: one that dies at once did not start.
+    pub(super) fn settles(&self) -> bool {
+        self.service.ready.is_none() && self.service.kind == Kind::Service
     }
 
     pub(super) fn record(&self) -> Record {

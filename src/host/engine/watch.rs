@@ -91,6 +91,15 @@ impl Engine {
         match seen {
             Seen::Ready => self.queue.push_back((Rc::clone(id), Event::Ready)),
             Seen::Notify(message) => self.notified(id, &message),
+            Seen::Loaded => {
+                if let Some(unit) = self.units.get_mut(id) {
+                    unit.loaded = true;
+                }
+                self.tell_above(id);
+                // No event for the machine: but who waits for the start is to hear of it.
+                self.touch(id);
+                self.advance_jobs();
+            }
             Seen::StillThere => self.ask_otherwise(id),
             Seen::FarExit => self.main_ended(id, crate::host::machine::Ended::Unseen),
             Seen::Unhealthy(why) => self.queue.push_back((Rc::clone(id), Event::Unhealthy(why))),

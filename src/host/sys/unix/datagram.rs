@@ -108,11 +108,6 @@ impl Above {
         true
     }
 
-    /// All are up.
-    pub fn ready(&self, _settles: std::time::Duration) {
-        self.send("READY=1");
-    }
-
     /// It waits before the next start, which the manager is told in words.
     pub const fn retries(&self) {}
 

@@ -70,8 +70,8 @@ pub const ABOVE_KEEPS_HISTORY: bool = true;
 /// Services live on when their host is killed, and the next one takes them over.
 pub const SERVICES_OUTLIVE_HOST: bool = true;
 
-/// A service without a sign of readiness counts as up when its program has lived so long.
-pub const SETTLE: std::time::Duration = std::time::Duration::from_millis(200);
-
 /// A child was executed when it has been made: nothing of its start comes after that.
-pub const LOADING: u32 = 0;
+pub const LOADS_LATER: bool = false;
+
+/// Returns when a program that is started now would have been loaded: at once.
+pub async fn until_another_ran() {}

@@ -22,6 +22,7 @@ mod tick;
 mod usage;
 mod wait;
 mod watch;
+mod yardstick;
 
 pub use account::{Account, account_of, own_account};
 pub use clock::{ClockChanges, boot_id, monotonic};
@@ -50,6 +51,7 @@ pub use text::text_of;
 pub use tick::Tick;
 pub use usage::{Stray, strays, usage};
 pub use watch::{Touch, Watcher, What, watch_limit};
+pub use yardstick::until_another_ran;
 
 /// The service control manager limits nobody: the host's job does.
 pub const LIMITED_FROM_ABOVE: bool = false;
@@ -63,9 +65,5 @@ pub const ABOVE_KEEPS_HISTORY: bool = false;
 /// A killed host takes its services along: their job closes with its process.
 pub const SERVICES_OUTLIVE_HOST: bool = false;
 
-/// A service without a sign of readiness counts as up when its program has lived so long.
-pub const SETTLE: std::time::Duration = std::time::Duration::from_millis(500);
-
-/// A child is made before its libraries are loaded and its console is there. How long that takes nobody is told; on a busy
-/// or slow machine it is long, and so is the making: it is given so many times as long.
-pub const LOADING: u32 = 20;
+/// A child is made before its libraries are loaded and its console is there.
+pub const LOADS_LATER: bool = true;

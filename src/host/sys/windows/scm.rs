@@ -195,21 +195,14 @@ impl Above {
     /// Says something in the words of `sd_notify`, as far as the manager has words for it.
     pub fn send(&self, message: &str) {
         let Some(link) = LINK.get() else { return };
-        if message == "STOPPING=1" && !link.is(SERVICE_STOP_PENDING) {
-            link.checkpoint.store(0, Ordering::Relaxed);
-            link.pending(SERVICE_STOP_PENDING);
-        }
-    }
-
-    /// All are up when that much time has passed: one that dies at once did not start.
-    pub fn ready(&self, settles: Duration) {
-        let Some(link) = LINK.get().filter(|link| link.is(SERVICE_START_PENDING)) else { return };
-        tokio::task::spawn_local(async move {
-            tokio::time::sleep(settles).await;
-            if link.is(SERVICE_START_PENDING) {
-                link.running();
+        match message {
+            "READY=1" if link.is(SERVICE_START_PENDING) => link.running(),
+            "STOPPING=1" if !link.is(SERVICE_STOP_PENDING) => {
+                link.checkpoint.store(0, Ordering::Relaxed);
+                link.pending(SERVICE_STOP_PENDING);
             }
-        });
+            _ => {}
+        }
     }
 
     /// It waits before the next start. That is no state of the manager's: the service is up, as far as it goes.
