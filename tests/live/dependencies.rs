@@ -59,9 +59,6 @@ fn a_failure_names_what_it_held_up() {
 #[test]
 fn what_is_only_wanted_may_fail() {
     let Some(t) = Test::live("wanted") else { return };
-    if t.place == Where::Windows {
-        return; // refused there: its manager knows requirements only
-    }
     t.manifest(
         "[service.{p}cache]\nexec = [\"{child}\", \"exit\", \"3\", \"when\", \"{dir}/end\"]\nrestart = { policy = \"never\" }\n\
          [service.{p}web]\nexec = [\"{child}\", \"sleep\"]\nwants = [\"{p}cache\"]\n",

@@ -206,16 +206,19 @@ fn foreign(service: &Service) -> Option<&str> {
     })
 }
 
-/// The manager's one sort of dependency starts the other service too, and fails with it.
+/// The manager's one sort of dependency starts the other service too, and fails with it: this order is daemonctl's.
 fn order(list: Option<&Vec<Dependency>>) -> Answer {
-    let name = list.and_then(|list| list.first()).map_or("another service", |dependency| match dependency {
-        Dependency::Service(name) | Dependency::Foreign(name) => name,
+    let foreign = list.into_iter().flatten().find_map(|dependency| match dependency {
+        Dependency::Foreign(name) => Some(name),
+        Dependency::Service(_) => None,
     });
-    refused(
-        format!(
-            "a dependency on `{name}` would also start it and fail with it: the service control manager has no other"
+    match foreign {
+        None => native(
+            "the order in which daemonctl starts and stops; at boot the manager starts all at once that `requires` does not order",
         ),
-        "write `requires`, or wait for what it provides with `wait_for`; for other systems put it below \
-         `[service.NAME.on.linux]`",
-    )
+        Some(name) => refused(
+            format!("`{name}` is a unit of another service manager"),
+            "wait for what it provides with `wait_for`, or put it below `[service.NAME.on.linux]`",
+        ),
+    }
 }

@@ -43,7 +43,7 @@ impl Hands<'_> {
         let mut under_way: Vec<(&Service, Effect)> = Vec::new();
         for unit in units {
             let id = unit.id();
-            self.settle(&mut under_way, &mut results, |other| needs(unit, other));
+            self.settle(&mut under_way, &mut results, |other| follows(unit, other));
             let failed =
                 units.iter().find(|other| needs(unit, other) && results.get(&other.id()).is_some_and(Result::is_err));
             if let Some(failed) = failed {
@@ -168,8 +168,8 @@ impl Hands<'_> {
         let mut results: BTreeMap<String, Result<Effect>> = BTreeMap::new();
         let mut under_way: Vec<(&Service, u32)> = Vec::new();
         for unit in units.iter().rev() {
-            // What needs it goes first.
-            let (now, later): (Vec<_>, Vec<_>) = under_way.drain(..).partition(|(other, _)| needs(other, unit));
+            // What comes after it goes first.
+            let (now, later): (Vec<_>, Vec<_>) = under_way.drain(..).partition(|(other, _)| follows(other, unit));
             under_way = later;
             for (other, pid) in now {
                 let down = self.until_down(other, pid);
@@ -285,7 +285,7 @@ impl Hands<'_> {
     /// Stops and starts. Instances that nothing here needs roll over: each is up before the next goes down, and one that
     /// does not come up leaves the others as they are.
     pub(super) fn restart(&mut self, units: &[Service]) -> Vec<UnitResult> {
-        let rolls = |unit: &&Service| unit.instance.is_some() && !units.iter().any(|other| needs(other, unit));
+        let rolls = |unit: &&Service| unit.instance.is_some() && !units.iter().any(|other| follows(other, unit));
         let (rolling, together): (Vec<&Service>, Vec<&Service>) = units.iter().partition(rolls);
         let together: Vec<Service> = together.into_iter().cloned().collect();
         let mut results: BTreeMap<String, Result<Effect>> = self.restart_together(&together).into_iter().collect();
@@ -375,7 +375,16 @@ fn rolling_failure(units: &[Service], unit: &Service, results: &BTreeMap<String,
 
 /// Whether `unit` needs `other`.
 fn needs(unit: &Service, other: &Service) -> bool {
-    unit.requires.iter().any(|dependency| matches!(dependency, Dependency::Service(name) if *name == other.name))
+    names(&unit.requires, other)
+}
+
+/// Whether `unit` comes after `other`: the manager itself knows only the order of what needs something.
+fn follows(unit: &Service, other: &Service) -> bool {
+    needs(unit, other) || names(&unit.after, other) || names(&unit.wants, other)
+}
+
+fn names(list: &[Dependency], other: &Service) -> bool {
+    list.iter().any(|dependency| matches!(dependency, Dependency::Service(name) if *name == other.name))
 }
 
 fn in_order(units: &[Service], mut results: BTreeMap<String, Result<Effect>>) -> Vec<UnitResult> {

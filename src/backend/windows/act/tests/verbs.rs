@@ -76,6 +76,23 @@ fn one_failure_names_what_it_held_up() {
 }
 
 #[test]
+fn what_is_only_wanted_comes_first_and_may_fail() {
+    let text = "[service.cache]\nexec = ['C:\\cache.exe']\n[service.first]\nexec = ['C:\\first.exe']\n\
+                [service.web]\nexec = ['C:\\web.exe']\nafter = ['first']\nwants = ['cache']\n";
+    let machine = installed(text);
+    machine.scm.machine.borrow_mut().services.get_mut("first").unwrap().program =
+        Program { starts: 20_000, ..Program::default() };
+    effects(machine.verb(text, start));
+    assert_eq!(machine.scm.log(), ["start cache", "start first", "start web"]);
+    effects(machine.verb(text, stop));
+    assert_eq!(machine.scm.log()[0], "stop web");
+    machine.scm.machine.borrow_mut().services.get_mut("cache").unwrap().program =
+        Program { fails: Some((1066, 3)), ..Program::default() };
+    let results = machine.verb(text, start);
+    assert!(results.iter().all(|(unit, result)| result.is_err() == (unit == "cache")));
+}
+
+#[test]
 fn pending_states_are_waited_for() {
     let machine = installed(WEB);
     machine.scm.machine.borrow_mut().services.get_mut("web").unwrap().program =
