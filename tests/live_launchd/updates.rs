@@ -91,3 +91,26 @@ fn a_success_that_10_15_words_like_a_failure() {
     assert_eq!(mark(&t), "new");
     t.run(&["uninstall", "{p}a"]).ok();
 }
+
+#[test]
+fn what_nothing_depends_on_is_stopped_at_the_same_time() {
+    let Some(t) = Test::live("stop_together") else { return };
+    let service = |name: &str, more: &str| {
+        format!(
+            "[service.{{p}}{name}]\nexec = [\"{{child}}\", \"ignore-term\"]\nstop = {{ timeout = \"5s\" }}\n{more}\n"
+        )
+    };
+    let top = "[service.{p}top]\nexec = [\"{child}\", \"sleep\"]\nrequires = [\"{p}a\"]\n";
+    t.manifest(&format!("{}{}{top}", service("a", ""), service("b", "")));
+    t.install().ok();
+    t.run(&["stop", "--all"]).ok();
+    let history = t.model().history();
+    let at = |what: &str, service: &str| {
+        let name = t.fill(&format!("{{p}}{service}"));
+        let is = |line: &serde_json::Value| line["what"] == what && line.to_string().contains(&name);
+        let of = |line: &serde_json::Value| what != "asked" || line["args"][0] == "bootout";
+        history.iter().position(|line| is(line) && of(line)).unwrap_or_else(|| panic!("{what} {service}: {history:#?}"))
+    };
+    assert!(at("asked", "a") < at("ended", "b") && at("asked", "b") < at("ended", "a"), "{history:#?}");
+    assert!(at("ended", "top") < at("asked", "a"), "{history:#?}");
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::cause;
 use super::job::{Known, PAUSE};
 use super::manager::Launchd;
-use super::order::{Step, Way, run};
+use super::order::run_down;
 use crate::backend::launchd::{hosted, names};
 use crate::backend::{Deadline, Progress, UnitResult};
 use crate::error::{Error, Result};
@@ -30,9 +30,7 @@ pub(super) fn stop(
     progress: &mut dyn Progress,
 ) -> Vec<UnitResult> {
     let launchd = &*launchd;
-    run(units, Way::Down, deadline, progress, |at, progress| {
-        Step::Done(one(launchd, &units[at], false, deadline, progress))
-    })
+    run_down(units, deadline, progress, |at, progress| one(launchd, &units[at], false, deadline, progress))
 }
 
 /// Stops and unloads.
@@ -43,9 +41,7 @@ pub(super) fn take_down(
     progress: &mut dyn Progress,
 ) -> Vec<UnitResult> {
     let launchd = &*launchd;
-    run(units, Way::Down, deadline, progress, |at, progress| {
-        Step::Done(one(launchd, &units[at], true, deadline, progress))
-    })
+    run_down(units, deadline, progress, |at, progress| one(launchd, &units[at], true, deadline, progress))
 }
 
 fn one(
