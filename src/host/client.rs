@@ -154,6 +154,7 @@ fn wait_for_socket(layout: &Layout, child: &mut std::process::Child) -> bool {
     let _ = child.wait();
     let lock = super::intent::lock(layout);
     let until = std::time::Instant::now() + Duration::from_secs(5);
+    let mut pause = Duration::from_millis(1);
     while std::time::Instant::now() < until {
         if is_running(layout) {
             return true;
@@ -161,7 +162,9 @@ fn wait_for_socket(layout: &Layout, child: &mut std::process::Child) -> bool {
         if sys::hold_lock(&lock).is_ok_and(|held| held.is_some()) {
             return false;
         }
-        std::thread::sleep(Duration::from_millis(10));
+        // Either of two things may come, the socket or the end of who holds the lock, and no event is about both.
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
     false
 }

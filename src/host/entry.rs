@@ -24,6 +24,9 @@ pub enum Supervise {
 /// No process is between its making and the execution of its program for longer.
 const ORPHANED_LOCK: Duration = Duration::from_secs(2);
 
+/// Between two looks at the lock.
+const LONGEST_PAUSE: Duration = Duration::from_millis(50);
+
 /// What an on-demand supervisor says when it answers requests.
 pub(super) const READY: &str = "ready";
 
@@ -84,13 +87,16 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
 fn take_lock(path: &Path, runtime: &Path) -> Result<Option<sys::Lock>> {
     let end = Instant::now() + ORPHANED_LOCK;
     let state = super::state::in_folder(runtime);
+    let mut pause = Duration::from_millis(1);
     loop {
         let held = sys::hold_lock(path)?;
         let holder = || super::state::read(&state).ok().flatten().is_some_and(|file| sys::lives(file.supervisor));
         if held.is_some() || holder() || Instant::now() > end {
             return Ok(held);
         }
-        std::thread::sleep(Duration::from_millis(5));
+        // The lock could be waited for, but then another supervisor that takes it first would be too.
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

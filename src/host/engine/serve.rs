@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Clients have so long to take the last answers when the supervisor ends.
 const FAREWELL: Duration = Duration::from_millis(500);
 
+/// When nobody can be accepted, it is tried again after so long, and then less often.
+const REFUSED: Duration = Duration::from_millis(10);
+
 /// So much of an answer is written at once.
 const PIECE: usize = 32 * 1024;
 
@@ -67,12 +70,16 @@ impl Engine {
         let left = Rc::new(Notify::new());
         let (count, leave) = (Rc::clone(&clients), Rc::clone(&left));
         let task = tokio::task::spawn_local(async move {
+            let mut pause = REFUSED;
             loop {
                 let Ok(stream) = accepting.accept().await else {
-                    // Out of file descriptors, most likely: wait for some to be closed.
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    // Out of file descriptors, most likely. Nothing tells when one is closed, and who waits to be
+                    // accepted keeps the socket ready: asked again at once it would be asked for ever.
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(1));
                     continue;
                 };
+                pause = REFUSED;
                 if clients.get() >= CLIENTS || !stream.is_allowed() {
                     continue;
                 }

@@ -185,7 +185,8 @@ pub fn forget_inherited() {
     }
 }
 
-fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
+/// What becomes readable when the process ends, whoever's child it is: a pidfd, or a kqueue that watches it.
+fn end_of(pid: i32) -> Option<std::os::fd::OwnedFd> {
     #[cfg(target_os = "linux")]
     {
         use std::os::fd::FromRawFd;
@@ -195,7 +196,28 @@ fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
         // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
         Some(unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) })
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(any(target_os = "macos", target_os = "freebsd"))]
+    {
+        use std::os::fd::{AsRawFd, FromRawFd};
+        // SAFETY: kqueue(2) takes nothing and gives a descriptor.
+        let queue = unsafe { libc::kqueue() };
+        if queue < 0 {
+            return None;
+        }
+        // SAFETY: it was just given to us, and nobody else has it.
+        let queue = unsafe { std::os::fd::OwnedFd::from_raw_fd(queue) };
+        // SAFETY: all zeros are a valid value of it.
+        let mut end: libc::kevent = unsafe { std::mem::zeroed() };
+        end.ident = usize::try_from(pid).ok()?;
+        end.filter = libc::EVFILT_PROC;
+        end.flags = libc::EV_ADD | libc::EV_ONESHOT;
+        end.fflags = libc::NOTE_EXIT;
+        // SAFETY: one change is read, and nothing is written, as there is room for no event.
+        let asked =
+            unsafe { libc::kevent(queue.as_raw_fd(), &raw const end, 1, std::ptr::null_mut(), 0, std::ptr::null()) };
+        (asked == 0).then_some(queue)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "macos", target_os = "freebsd")))]
     {
         let _ = pid;
         None
@@ -204,18 +226,21 @@ fn pidfd(pid: i32) -> Option<std::os::fd::OwnedFd> {
 
 /// Returns when that very process is gone.
 pub async fn until_gone(who: Identity) {
-    if let Some(pidfd) = pidfd(who.pid) {
+    if let Some(end) = end_of(who.pid) {
         // Looked at after the descriptor is held: a process that took its number since is not waited for.
         if lives(who)
-            && let Ok(fd) = super::watched::watched_fd(pidfd)
+            && let Ok(fd) = super::watched::watched_fd(end)
         {
             let _ = fd.readable().await;
         }
         return;
     }
-    // Systems without pidfd have no event for the end of a process that is nobody's child of ours.
+    // Where the kernel is too old for that (Linux before 5.3) nothing tells of the end of a process that is no child of
+    // ours; what lives for long is looked at less often.
+    let mut pause = std::time::Duration::from_millis(20);
     while lives(who) {
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(std::time::Duration::from_millis(500));
     }
 }
 
