@@ -22,6 +22,8 @@ mod calls_webhooks;
 mod carries_a_thousand;
 #[path = "host/forks_and_leaves.rs"]
 mod forks_and_leaves;
+#[path = "host/hands_over_credentials.rs"]
+mod hands_over_credentials;
 #[path = "host/keeps_intent.rs"]
 mod keeps_intent;
 #[path = "host/keeps_odd_bytes.rs"]

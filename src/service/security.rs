@@ -42,6 +42,6 @@ pub enum Secret {
     Env(String),
     /// A command's standard output, run by `install`.
     Command(Argv),
-    /// A credential of the service manager.
+    /// A credential: a name that the service manager knows, or a file's path.
     Credential(String),
 }

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Test, below};
+use crate::support::{Test, Where, below};
 
 const VALUES: [&str; 3] = ["from-a-file-7391", "from-the-env-8402", "from-a-command-9513"];
 
@@ -108,4 +108,30 @@ fn one_that_cannot_be_had_ends_the_install() {
         assert_eq!(t.machine(), before);
         t.run(&["status", "{p}a"]).exits(4);
     }
+}
+
+#[test]
+fn credentials_are_files_of_the_services_own() {
+    let Some(t) = Test::live("credentials") else { return };
+    if t.place != Where::Embedded {
+        return; // systemd's own are its own affair, and launchd has none
+    }
+    std::fs::write(t.path("secret"), VALUES[0]).unwrap();
+    let manifest = |source: &str| {
+        t.manifest(&format!(
+            "[service.{{p}}a]\nexec = [\"{{child}}\", \"sleep\"]\n\
+             security = {{ secrets = {{ KEY = {{ credential = \"{source}\" }} }} }}\n"
+        ));
+    };
+    manifest("by-name");
+    t.install().exits(6).complains("only systemd keeps credentials by name");
+    manifest("{dir}/secret");
+    t.install().ok();
+    let environment = crate::support::environment(t.pid("{p}a"));
+    let folder = environment.split('\0').find_map(|line| line.strip_prefix("CREDENTIALS_DIRECTORY=")).unwrap();
+    let key = Path::new(folder).join("KEY");
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), VALUES[0]);
+    assert!(!others_can_read(&key));
+    t.run(&["stop", "{p}a"]).ok();
+    assert!(!Path::new(folder).exists());
 }

@@ -26,6 +26,27 @@ fn unless(
     if service.is_some_and(is) { refused(why, remedy) } else { native(otherwise) }
 }
 
+fn secrets(service: Option<&Service>, target: &Target) -> Answer {
+    let what = "variables, read from 0600 files at each start; credentials as files in $CREDENTIALS_DIRECTORY";
+    let credentials = service.into_iter().flat_map(|service| &service.security.secrets).filter_map(|(name, secret)| {
+        if let Secret::Credential(source) = secret { Some((name.as_str(), source.as_str())) } else { None }
+    });
+    for (name, source) in credentials {
+        if target.os == "windows" {
+            let remedy = "name a source: `{ file = ... }`, `{ env = ... }` or `{ command = ... }`";
+            return refused("credentials are a thing of Unix", remedy);
+        }
+        if !source.starts_with('/') {
+            return refused("only systemd keeps credentials by name", "give the path of its file");
+        }
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if name.starts_with('.') || !name.bytes().all(fits) {
+            return refused("a credential is a file of that name", "use letters, digits, `-`, `_` and `.`");
+        }
+    }
+    native(what)
+}
+
 pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> Answer {
     match key {
         Key::Description | Key::Documentation => native("kept in the spec"),
@@ -125,13 +146,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::SecurityCapabilities => {
             native("the bounding set, and the ambient set for who is not root; install refuses what nobody here has")
         }
-        Key::SecuritySecrets => unless(
-            service,
-            |s| s.security.secrets.values().any(|secret| matches!(secret, Secret::Credential(_))),
-            "variables, read from 0600 files at each start",
-            "credentials are a thing of systemd's",
-            "name a source: `{ file = ... }`, `{ env = ... }` or `{ command = ... }`",
-        ),
+        Key::SecuritySecrets => secrets(service, target),
         Key::HooksPreStart | Key::HooksPostStart | Key::HooksPreStop | Key::HooksPostStop => {
             native("run by the supervisor, as the service's user")
         }

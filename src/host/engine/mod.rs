@@ -5,7 +5,7 @@
 //! until the next event or the next deadline, and nothing ticks.
 //!
 //! `run` is the loop, `queue` the events that it carries out, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
-//! `spawn` with `setting` (who a process is run as) and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
+//! `spawn` with `setting` (who a process is run as) and `credentials`, and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
 //! `capture` the output, and `archive` what becomes of rotated files; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
 //! intents and the takeover, `events` what is told of units and `hooks` to whom with `calls`, `command`, `http`, `probe`, `watch` and
 //! `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
@@ -18,6 +18,7 @@ mod archive;
 mod calls;
 mod capture;
 mod command;
+mod credentials;
 mod depend;
 mod end;
 mod events;

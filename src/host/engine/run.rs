@@ -242,6 +242,9 @@ impl Engine {
         {
             group.remove();
         }
+        if current.at_rest() {
+            self.remove_credentials(id);
+        }
         if current.at_rest() && self.units.get(id).is_some_and(|unit| unit.leaving) {
             self.forget(id);
         }

@@ -33,7 +33,7 @@ impl Engine {
         let service = &unit.service;
         let account = self.account_of(service)?;
         let env = environment(service, &account, self.options.pass_on)?;
-        Ok(setting_of(id, unit, account, env, self.sandbox(service)?))
+        Ok(self.setting_of(id, unit, account, env, self.sandbox(service)?))
     }
 
     /// What a service and its commands are shut into.
@@ -48,33 +48,37 @@ impl Engine {
         let account = self.account_of(&unit.service).ok()?;
         let env = environment(&unit.service, &account, self.options.pass_on)
             .unwrap_or_else(|_| env::base(&account.name, &account.home, &account.shell, crate::system::env));
-        Some(setting_of(id, unit, account, env, self.sandbox(&unit.service).ok()?))
+        Some(self.setting_of(id, unit, account, env, self.sandbox(&unit.service).ok()?))
     }
-}
 
-fn setting_of(
-    id: &Id,
-    unit: &Unit,
-    account: sys::Account,
-    mut env: Environment,
-    sandbox: Option<Rc<Sandbox>>,
-) -> Setting {
-    let service = &unit.service;
-    env.insert("DAEMONCTL_UNIT".into(), id.to_string());
-    env.insert("DAEMONCTL_INVOCATION".into(), unit.invocation.to_string());
-    if let Some(main) = unit.main.filter(|_| unit.state.current.has_main()) {
-        env.insert("MAINPID".into(), main.pid.to_string());
-    }
-    if let Some(socket) = &unit.notify {
-        env.insert("NOTIFY_SOCKET".into(), socket.path.display().to_string());
-    }
-    Setting {
-        env: env.into_iter().collect(),
-        dir: service.working_dir.clone().unwrap_or_else(sys::neutral_folder),
-        umask: service.umask,
-        account,
-        sandbox,
-        output: unit.pipes.first().map(|pipe| pipe.child_end().clone()),
+    fn setting_of(
+        &self,
+        id: &Id,
+        unit: &Unit,
+        account: sys::Account,
+        mut env: Environment,
+        sandbox: Option<Rc<Sandbox>>,
+    ) -> Setting {
+        let service = &unit.service;
+        env.insert("DAEMONCTL_UNIT".into(), id.to_string());
+        env.insert("DAEMONCTL_INVOCATION".into(), unit.invocation.to_string());
+        if let Some(main) = unit.main.filter(|_| unit.state.current.has_main()) {
+            env.insert("MAINPID".into(), main.pid.to_string());
+        }
+        if let Some(socket) = &unit.notify {
+            env.insert("NOTIFY_SOCKET".into(), socket.path.display().to_string());
+        }
+        if let Some(folder) = self.credentials_of(id, unit) {
+            env.insert("CREDENTIALS_DIRECTORY".into(), folder.display().to_string());
+        }
+        Setting {
+            env: env.into_iter().collect(),
+            dir: service.working_dir.clone().unwrap_or_else(sys::neutral_folder),
+            umask: service.umask,
+            account,
+            sandbox,
+            output: unit.pipes.first().map(|pipe| pipe.child_end().clone()),
+        }
     }
 }
 

@@ -24,6 +24,7 @@ impl Engine {
         self.open_notify(id)?;
         self.watch_files(id);
         let group = self.group_of(id)?;
+        self.make_credentials(id)?;
         let mut setting = self.try_setting(id)?;
         let teller = self.teller(id);
         let Some(unit) = self.units.get_mut(id) else { return Err(Error::failed("the unit is gone")) };

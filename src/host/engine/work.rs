@@ -44,7 +44,9 @@ impl Engine {
     }
 
     pub(super) fn run_hooks(&mut self, id: &Id, stage: Stage) {
-        if let Err(error) = self.ensure_pipes(id) {
+        let ready = self.ensure_pipes(id);
+        let ready = if stage == Stage::PreStart { ready.and_then(|()| self.make_credentials(id)) } else { ready };
+        if let Err(error) = ready {
             return self.queue.push_back((Rc::clone(id), Event::Hooks(stage, Err(error.to_string()))));
         }
         let setting = self.try_setting(id);

@@ -45,7 +45,7 @@ pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
 pub use inotify::{Touch, Watcher, What, watch_limit};
 pub use lock::{Lock, hold_lock};
 pub use memory::{be_frugal, give_back as give_back_memory};
-pub use private::read_private;
+pub use private::{make_private_folder, read_private};
 pub use process::{
     Identity, KILL, ask_to_end, be_humble, become_subreaper, forget_inherited, identify, kill_all, kill_command, lives,
     next_rung, reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,

@@ -133,6 +133,11 @@ pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text)
 }
 
+/// The backends refuse what would need it.
+pub fn make_private_folder(_: &Path, _: &[(String, Vec<u8>)], _: Option<(u32, u32)>) -> io::Result<()> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "there are no credentials on Windows"))
+}
+
 /// Whether this open file is the one at that path.
 #[must_use]
 pub fn is_at(file: &File, path: &Path) -> bool {

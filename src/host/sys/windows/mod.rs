@@ -29,8 +29,8 @@ pub use clock::{ClockChanges, boot_id, monotonic};
 pub use console::{ask_to_end, console_event, next_rung, stop_name};
 pub use control::{Caller, Listener, ReadEnd, Stream, WriteEnd, still_listens};
 pub use disk::{
-    create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, may_execute, move_log,
-    neutral_folder, number_of, open_journal, open_log, read_log, read_private,
+    create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, make_private_folder,
+    may_execute, move_log, neutral_folder, number_of, open_journal, open_log, read_log, read_private,
 };
 pub use handover::{Handover, Socket, exec, handed_over, is_child, unblock_signals};
 pub use job::{Group, limits_possible};
