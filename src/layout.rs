@@ -145,6 +145,12 @@ impl Layout {
         below(&self.state, "lock")
     }
 
+    /// The folder of the embedded backend's markers: a file for each unit that starts with the supervisor.
+    #[must_use]
+    pub fn enabled(&self) -> PathBuf {
+        below(&self.state, "enabled")
+    }
+
     /// The folder of specs: resolved services for the host, one JSON file a unit.
     #[must_use]
     pub fn specs(&self) -> PathBuf {

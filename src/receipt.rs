@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -265,9 +265,7 @@ pub type Stamp = SystemTime;
 /// That of now; None: it cannot be told, or the last change is so young that another might have the same time.
 #[must_use]
 pub fn stamp(layout: &Layout) -> Option<Stamp> {
-    const YOUNG: Duration = Duration::from_millis(100);
-    let changed = files::changed(&layout.on_disk(&layout.receipts()))?;
-    SystemTime::now().duration_since(changed).is_ok_and(|age| age > YOUNG).then_some(changed)
+    files::settled(&layout.on_disk(&layout.receipts()))
 }
 
 /// The services of a scope, if all of them are plain ones of this backend, without instances and without dependencies;

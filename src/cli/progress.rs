@@ -100,7 +100,7 @@ fn line(text: &str, waited: Duration, columns: usize) -> String {
     let text = style::harmless(text);
     let whole = if waited < TICK { text.into_owned() } else { format!("{text} ({} s)", waited.as_secs()) };
     // One column is left free: some terminals wrap when the last is written.
-    style::cut(&whole, columns.saturating_sub(1))
+    style::cut(&whole, columns.saturating_sub(1)).into_owned()
 }
 
 fn put(text: &str) {

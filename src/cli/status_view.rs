@@ -1,8 +1,9 @@
 //! How states look: one service in full, several as a table.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use super::style::{self, BOLD, Cell, Column, DIM, RED, YELLOW, clock, paint};
+use super::style::{self, BOLD, Cells, Column, DIM, RED, YELLOW, clock, paint};
 use crate::report::{Drift, LastExit, Process, State, Status, Style, Wanted};
 use crate::status::Statuses;
 
@@ -22,39 +23,41 @@ pub(super) fn many(statuses: &Statuses, style: &Style) -> String {
         Column::text("WHY"),
     ];
     let mixed = statuses.services.iter().any(|status| Some(&status.backend) != statuses.backend.as_ref());
-    let rows: Vec<Vec<Cell>> = statuses.services.iter().map(|status| row(status, mixed)).collect();
-    let mut text = if rows.is_empty() { String::new() } else { style::table(&COLUMNS, &rows, style) };
-    if rows.is_empty() && !style.quiet {
+    let mut cells = Cells::default();
+    for status in &statuses.services {
+        row(&mut cells, status, mixed);
+    }
+    let none = statuses.services.is_empty();
+    let mut text = if none { String::new() } else { style::table_of(&COLUMNS, &cells, style) };
+    if none && !style.quiet {
         let _ = writeln!(text, "nothing is installed in {} scope", statuses.scope.name());
     }
     footer(&mut text, statuses, style);
     text
 }
 
-fn row(status: &Status, mixed: bool) -> Vec<Cell> {
-    let number = |value: Option<u64>| Cell::new(value.map(|value| value.to_string()).unwrap_or_default());
-    vec![
-        Cell::new(status.name.clone()),
-        Cell::painted(state_word(status), style::of_state(status.state)),
-        Cell::new(boot(status.enabled)),
-        number(status.pid.map(u64::from)),
-        Cell::new(status.uptime.map(duration).unwrap_or_default()),
-        number(status.restarts.filter(|restarts| *restarts > 0)),
-        Cell::new(status.cpu.map(|cpu| format!("{cpu:.1}%")).unwrap_or_default()),
-        Cell::new(status.memory.map(bytes).unwrap_or_default()),
-        Cell::new(if mixed { status.backend.clone() } else { String::new() }),
-        drift_cell(status.drift),
-        Cell::new(style::harmless(&why(status)).into_owned()),
-    ]
+fn row(cells: &mut Cells, status: &Status, mixed: bool) {
+    cells.add(&status.name);
+    cells.add_painted(&state_word(status), style::of_state(status.state));
+    cells.add(boot(status.enabled));
+    cells.add_shown(status.pid);
+    cells.add_shown(status.uptime.map(duration));
+    cells.add_shown(status.restarts.filter(|restarts| *restarts > 0));
+    cells.add_shown(status.cpu.map(|cpu| format!("{cpu:.1}%")));
+    cells.add_shown(status.memory.map(bytes));
+    cells.add(if mixed { &status.backend } else { "" });
+    let (drift, paint) = drift_word(status.drift);
+    cells.add_painted(drift, paint);
+    cells.add(&style::harmless(&why(status)));
 }
 
 /// The state, and that it is running yet not ready or not well.
-fn state_word(status: &Status) -> String {
+fn state_word(status: &Status) -> Cow<'static, str> {
     let name = status.state.name();
     match (status.state, status.healthy, status.ready) {
-        (State::Running, Some(false), _) => format!("{name}, unhealthy"),
-        (State::Running, _, Some(false)) => format!("{name}, not ready"),
-        _ => name.to_owned(),
+        (State::Running, Some(false), _) => format!("{name}, unhealthy").into(),
+        (State::Running, _, Some(false)) => format!("{name}, not ready").into(),
+        _ => name.into(),
     }
 }
 
@@ -66,12 +69,12 @@ fn boot(enabled: Option<bool>) -> &'static str {
     }
 }
 
-fn drift_cell(drift: Option<Drift>) -> Cell {
+const fn drift_word(drift: Option<Drift>) -> (&'static str, anstyle::Style) {
     match drift {
-        None | Some(Drift::None) => Cell::new(""),
-        Some(Drift::Manifest) => Cell::painted("manifest", YELLOW),
-        Some(Drift::Artifact) => Cell::painted("artifact", YELLOW),
-        Some(Drift::Missing) => Cell::painted("missing", RED),
+        None | Some(Drift::None) => ("", YELLOW),
+        Some(Drift::Manifest) => ("manifest", YELLOW),
+        Some(Drift::Artifact) => ("artifact", YELLOW),
+        Some(Drift::Missing) => ("missing", RED),
     }
 }
 
@@ -123,7 +126,7 @@ pub(super) fn one(status: &Status, statuses: &Statuses, style: &Style) -> String
         field("processes", status.processes.len().to_string());
         for line in tree(&status.processes) {
             let line = format!("            {}", style::harmless(&line));
-            let _ = writeln!(text, "{}", style.width.map_or(line.clone(), |width| style::cut(&line, width)));
+            let _ = writeln!(text, "{}", style.width.map_or(Cow::from(&line), |width| style::cut(&line, width)));
         }
     }
     text.push_str(&style::notes(&status.notes, style));

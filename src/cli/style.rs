@@ -95,11 +95,17 @@ pub(super) fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
         .into()
 }
 
+/// How many columns a text takes.
+fn width(text: &str) -> usize {
+    // Of a thousand services, nearly every cell.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) { text.len() } else { text.width() }
+}
+
 /// The text, cut to so many columns with `…` at its end.
 #[must_use]
-pub(super) fn cut(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
-        return text.to_owned();
+pub(super) fn cut(text: &str, columns: usize) -> std::borrow::Cow<'_, str> {
+    if width(text) <= columns {
+        return text.into();
     }
     let (mut kept, mut used) = (String::new(), 0);
     for c in text.chars() {
@@ -112,7 +118,7 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     if columns > 0 {
         kept.push('…');
     }
-    kept
+    kept.into()
 }
 
 /// Remarks, a line each; none where only the answer is wanted.
@@ -171,43 +177,115 @@ impl Column {
     }
 }
 
+/// The cells of a table, row by row, in one piece: a thousand rows are many cells.
+#[derive(Debug, Default)]
+pub(super) struct Cells {
+    text: String,
+    /// Where each ends.
+    ends: Vec<usize>,
+    /// Those in a colour.
+    paints: Vec<(usize, Paint)>,
+}
+
+impl Cells {
+    /// Adds one.
+    pub(super) fn add(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.end();
+    }
+
+    /// Adds one that is written in place.
+    pub(super) fn add_shown(&mut self, value: Option<impl std::fmt::Display>) {
+        use std::fmt::Write as _;
+        if let Some(value) = value {
+            let _ = write!(self.text, "{value}");
+        }
+        self.end();
+    }
+
+    /// Adds one in a colour.
+    pub(super) fn add_painted(&mut self, text: &str, paint: Paint) {
+        self.paints.push((self.ends.len(), paint));
+        self.add(text);
+    }
+
+    fn end(&mut self) {
+        self.ends.push(self.text.len());
+    }
+
+    fn get(&self, cell: usize) -> &str {
+        let from = cell.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let to = self.ends.get(cell).copied().unwrap_or(from);
+        self.text.get(from..to).unwrap_or_default()
+    }
+}
+
 /// Rows with aligned columns, under their heads. Columns that are empty all the way down are left out; the last is cut
 /// where the terminal ends.
 #[must_use]
 pub(super) fn table(columns: &[Column], rows: &[Vec<Cell>], style: &Style) -> String {
-    let shown: Vec<usize> =
-        (0..columns.len()).filter(|column| rows.iter().any(|row| !row[*column].text.is_empty())).collect();
-    let width = |column: usize| {
-        rows.iter().map(|row| row[column].text.width()).chain([columns[column].head.width()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = shown.iter().map(|column| width(*column)).collect();
-    let mut text = String::new();
-    if !style.quiet {
-        let heads: Vec<Cell> = columns.iter().map(|column| Cell::painted(column.head, BOLD)).collect();
-        line(&mut text, columns, &shown, &widths, &heads, style);
+    let mut cells = Cells::default();
+    for cell in rows.iter().flatten() {
+        cells.add_painted(&cell.text, cell.paint);
     }
-    for row in rows {
-        line(&mut text, columns, &shown, &widths, row, style);
+    table_of(columns, &cells, style)
+}
+
+/// The same from cells of which each row has one for each column.
+#[must_use]
+pub(super) fn table_of(columns: &[Column], cells: &Cells, style: &Style) -> String {
+    let mut widths = vec![0; columns.len()];
+    for row in 0..cells.ends.len() / columns.len().max(1) {
+        for (column, widest) in widths.iter_mut().enumerate() {
+            *widest = width(cells.get(row * columns.len() + column)).max(*widest);
+        }
+    }
+    let shown: Vec<(usize, usize)> = widths.iter().copied().enumerate().filter(|(_, widest)| *widest > 0).collect();
+    let shown: Vec<(usize, usize)> =
+        shown.into_iter().map(|(column, widest)| (column, widest.max(width(columns[column].head)))).collect();
+    let line_width: usize = shown.iter().map(|(_, widest)| widest + 2).sum();
+    let mut text = String::with_capacity(line_width * (cells.ends.len() / columns.len().max(1) + 1));
+    if !style.quiet {
+        let heads = |column: usize| (columns[column].head, Some(BOLD));
+        line(&mut text, columns, &shown, heads, style);
+    }
+    let mut paints = cells.paints.iter().peekable();
+    for row in 0..cells.ends.len() / columns.len().max(1) {
+        let cell = |column: usize| {
+            let number = row * columns.len() + column;
+            while paints.next_if(|(painted, _)| *painted < number).is_some() {}
+            (cells.get(number), paints.next_if(|(painted, _)| *painted == number).map(|(_, paint)| *paint))
+        };
+        line(&mut text, columns, &shown, cell, style);
     }
     text
 }
 
-fn line(text: &mut String, columns: &[Column], shown: &[usize], widths: &[usize], row: &[Cell], style: &Style) {
+fn line<'a>(
+    text: &mut String,
+    columns: &[Column],
+    shown: &[(usize, usize)],
+    mut cell: impl FnMut(usize) -> (&'a str, Option<Paint>),
+    style: &Style,
+) {
     let mut used = 0;
-    for (place, (column, width)) in shown.iter().zip(widths).enumerate() {
-        let cell = &row[*column];
-        let room = style.width.map_or(*width, |whole| whole.saturating_sub(used).min(*width));
-        let shown_text = cut(&cell.text, room);
-        let padding = " ".repeat(room.saturating_sub(shown_text.width()));
-        let painted = paint(&shown_text, cell.paint, style);
+    for (place, (column, widest)) in shown.iter().enumerate() {
+        let (whole_text, color) = cell(*column);
+        let room = style.width.map_or(*widest, |whole| whole.saturating_sub(used).min(*widest));
+        let shown_text = cut(whole_text, room);
+        let padding = room.saturating_sub(width(&shown_text));
+        let pad = |text: &mut String| text.extend(std::iter::repeat_n(' ', padding));
         if columns[*column].right {
-            text.push_str(&padding);
-            text.push_str(&painted);
-        } else {
-            text.push_str(&painted);
-            text.push_str(&padding);
+            pad(text);
         }
-        used += width + 2;
+        match color.filter(|_| style.color) {
+            Some(color) => text.push_str(&paint(&shown_text, color, style)),
+            None => text.push_str(&shown_text),
+        }
+        if !columns[*column].right {
+            pad(text);
+        }
+        used += widest + 2;
         if place + 1 < shown.len() && style.width.is_none_or(|whole| used < whole) {
             text.push_str("  ");
         }

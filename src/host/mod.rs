@@ -16,6 +16,7 @@ pub mod control;
 pub mod engine;
 pub mod env;
 pub mod events;
+pub mod glance;
 pub mod intent;
 pub mod logs;
 pub mod machine;

@@ -39,6 +39,9 @@ pub struct StateFile {
     /// dependencies: who finds it unchanged need not read them.
     #[serde(default, skip_serializing_if = "is_default")]
     pub installed: Option<SystemTime>,
+    /// The last change of the folder of markers of what is enabled after which they said what is said of the units here.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub enabled: Option<SystemTime>,
     /// Its units by name.
     pub units: BTreeMap<String, Record>,
 }
@@ -89,6 +92,9 @@ pub struct Record {
     /// Where it has thresholds: what was measured.
     #[serde(default, skip_serializing_if = "is_default")]
     pub meter: Option<Box<super::threshold::Meter>>,
+    /// It starts with the supervisor; counts where [`StateFile::enabled`] does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub enabled: bool,
 }
 
 /// A log file.
@@ -171,22 +177,6 @@ pub fn wall(moment: Moment, now: Moment, wall_now: Timestamp) -> Timestamp {
 }
 
 impl Record {
-    /// Fills in what a row of a table shows.
-    pub fn describe_row(&self, status: &mut Status, now: Moment, wall_now: Timestamp) {
-        let state = &self.machine;
-        let stamp = |moment| super::logs::format::stamp(wall(moment, now, wall_now));
-        let alive = state.current.has_main();
-        status.state = state.word();
-        status.pid = self.main.filter(|_| alive).and_then(|main| u32::try_from(main.pid).ok());
-        status.uptime = state.started.filter(|_| alive).map(|started| now.saturating_sub(started).as_secs_f64());
-        status.restarts = Some(state.restarts);
-        status.next_retry = state.deadline.filter(|_| state.current == Current::Backoff).map(stamp);
-        status.last_exit = self.last_exit();
-        status.healthy = self.healthy;
-        status.hosted = true;
-        status.next_run = self.runs.as_ref().and_then(|runs| runs.next).map(super::logs::format::stamp);
-    }
-
     /// Fills in what it knows. `orphaned`: no supervisor runs.
     pub fn describe(&self, status: &mut Status, now: Moment, wall_now: Timestamp, orphaned: bool) {
         let state = &self.machine;
@@ -249,18 +239,19 @@ impl Record {
     #[must_use]
     pub fn last_exit(&self) -> Option<LastExit> {
         let last = self.machine.last.as_ref()?;
-        let (code, signal) = match last {
-            Ended::Code(code) => (Some(*code), None),
-            Ended::Signal(signal) => (None, Some(words::signal_name(*signal))),
-            Ended::Unseen | Ended::Never(_) => (None, None),
-        };
-        Some(LastExit {
-            code,
-            signal,
-            reason: words::ended(Some(last), self.machine.blame.as_deref()),
-            at: self.ended_at.map(super::logs::format::stamp),
-        })
+        Some(last_exit(last, self.machine.blame.as_deref(), self.ended_at))
     }
+}
+
+/// How a run ended, for people.
+pub(super) fn last_exit(last: &Ended, blame: Option<&str>, at: Option<Timestamp>) -> LastExit {
+    let (code, signal) = match last {
+        Ended::Code(code) => (Some(*code), None),
+        Ended::Signal(signal) => (None, Some(words::signal_name(*signal))),
+        Ended::Unseen | Ended::Never(_) => (None, None),
+    };
+    let reason = words::ended(Some(last), blame);
+    LastExit { code, signal, reason, at: at.map(super::logs::format::stamp) }
 }
 
 #[cfg(test)]

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use super::{logs, render, verbs};
 use crate::backend::{Artifact, Deadline, Detail, Manager, Progress, Target, UnitResult, UnitState};
 use crate::error::{Error, Result};
-use crate::host::client;
 use crate::host::control::Ask;
 use crate::host::intent;
 use crate::host::state::{self, Record, StateFile};
 use crate::host::sys;
+use crate::host::{client, glance};
 use crate::layout::Layout;
 use crate::layout::Scope;
 use crate::logs::{LogQuery, Sink};
@@ -91,26 +91,27 @@ impl Embedded {
 /// All units of a scope as a table shows them, where the supervisor has seen that they are all that is installed; None:
 /// the receipts tell.
 pub(super) fn table(layout: &Layout) -> Result<Option<Vec<Status>>> {
-    let file = state::read(&state::path(layout))?.filter(|file| file.boot == sys::boot_id());
-    let Some(file) = file.filter(|file| sys::lives(file.supervisor)) else { return Ok(None) };
-    if file.installed.is_none() || file.installed != system::files::changed(&layout.on_disk(&layout.receipts())) {
+    let Some(text) = glance::text(&state::path(layout)) else { return Ok(None) };
+    let Some(glance) = glance::parse(&text).filter(|glance| glance.boot == sys::boot_id()) else { return Ok(None) };
+    if !sys::lives(glance.supervisor)
+        || glance.installed.is_none()
+        || glance.installed != system::files::changed(&layout.on_disk(&layout.receipts()))
+    {
         return Ok(None);
     }
-    let enabled = system::files::list(&layout.on_disk(&layout.state.join("enabled")))?;
+    let markers = layout.on_disk(&layout.enabled());
+    let told = glance.enabled.is_some() && glance.enabled == system::files::changed(&markers);
+    let enabled = if told { Vec::new() } else { system::files::list(&markers)? };
     let (now, wall_now) = (sys::monotonic(), system::now());
-    let status = |(id, record): (&String, &Record)| {
-        let mut status = Status::not_installed(id, "embedded", layout.scope);
-        record.describe_row(&mut status, now, wall_now);
-        status.state = state_of(record, true);
-        status.enabled = Some(enabled.binary_search_by(|name| name.as_os_str().cmp(id.as_ref())).is_ok());
-        if record.has_ready {
-            status.ready = Some(status.state == State::Running);
-        }
+    let status = |(name, row): &(std::borrow::Cow<'_, str>, glance::Row<'_>)| {
+        let mut status = row.describe(name, layout.scope, now, wall_now);
+        let marked = || enabled.binary_search_by(|marker| marker.as_os_str().cmp(name.as_ref().as_ref())).is_ok();
+        status.enabled = Some(if told { row.enabled } else { marked() });
         status
     };
-    let table = file.units.iter().map(status).collect();
+    let table = glance.units.0.iter().map(status).collect();
     // Not taken apart: it is much, and the process is about to end.
-    std::mem::forget(file);
+    std::mem::forget(glance);
     Ok(Some(table))
 }
 

@@ -13,7 +13,7 @@ pub(super) fn artifacts(service: &Service, target: &Target) -> Vec<Artifact> {
 
 /// Whether a unit starts with the supervisor: its marker is there.
 pub(crate) fn marker(target: &Target, unit: &str) -> PathBuf {
-    target.layout.state.join("enabled").join(unit)
+    target.layout.enabled().join(unit)
 }
 
 fn unit_artifacts(unit: &Service, target: &Target) -> Vec<Artifact> {

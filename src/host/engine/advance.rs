@@ -21,7 +21,7 @@ impl Engine {
             return;
         }
         let Some(unit) = self.units.get(id) else { return };
-        for other in self.dependents.get(&unit.service.name).cloned().unwrap_or_default() {
+        for other in self.dependents.get(&*unit.service.name).cloned().unwrap_or_default() {
             if self.units.get(&other).is_some_and(|unit| unit.state.current == Current::Held) {
                 self.touch(&other);
             }

@@ -37,7 +37,7 @@ impl Engine {
     fn units_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (&'a Id, &'a super::Unit)> {
         let from = (Bound::Included(name), Bound::Unbounded);
         let range = self.units.range::<str, _>(from).take_while(move |(id, _)| id.starts_with(name));
-        range.filter(move |(_, unit)| unit.service.name == name).map(|(id, unit)| (id, &**unit))
+        range.filter(move |(_, unit)| &*unit.service.name == name).map(|(id, unit)| (id, &**unit))
     }
 
     /// A held unit: may it go on now?
@@ -143,7 +143,7 @@ impl Engine {
         let is_needed = |id: &Id| {
             let Some(unit) = self.units.get(id) else { return false };
             self.dependents
-                .get(&unit.service.name)
+                .get(&*unit.service.name)
                 .is_some_and(|others| others.iter().any(|other| other != id && pending.contains(other)))
         };
         pending.iter().filter(|id| !is_needed(id)).cloned().collect()

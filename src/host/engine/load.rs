@@ -37,7 +37,6 @@ fn lean(mut service: Service) -> Service {
     (service.display_name, service.label) = (None, None);
     service.documentation = Vec::new();
     (service.given, service.native) = (BTreeMap::new(), serde_json::Value::Null);
-    service.exec.shrink_to_fit();
     service
 }
 
@@ -96,6 +95,7 @@ impl Engine {
                     if unit.service.schedule != service.schedule {
                         rescheduled.push(Rc::clone(&id));
                     }
+                    let service = self.commons.take(service);
                     if unit.service != service {
                         unit.service = service;
                         unit.stale = true;
@@ -153,7 +153,7 @@ impl Engine {
 
     pub(super) fn add(&mut self, service: Service, wanted: Wanted, record: Option<Record>) {
         let id: Id = service.id().into();
-        let mut unit = Unit::new(service, State::new(wanted, sys::monotonic()));
+        let mut unit = Unit::new(self.commons.take(service), State::new(wanted, sys::monotonic()));
         if let Some(record) = record {
             unit.restore(record);
             if let Some(at) = unit.state.deadline {
@@ -161,6 +161,8 @@ impl Engine {
             }
         }
         self.empty_since = None;
+        // Of this one it is not known.
+        self.enabled_at = None;
         self.units.insert(id, Box::new(unit));
     }
 
@@ -289,7 +291,7 @@ impl Engine {
     /// What starts with the supervisor, and how: the markers say so.
     fn enabled(&self) -> BTreeMap<String, Start> {
         let layout = &self.options.layout;
-        let markers = files::look_in(&layout.on_disk(&layout.state.join("enabled"))).unwrap_or_default();
+        let markers = files::look_in(&layout.on_disk(&layout.enabled())).unwrap_or_default();
         let of = |(name, found): (OsString, Found)| {
             let Found::File { content, .. } = found else { return None };
             let start = if content.trim_ascii() == b"delayed" { Start::Delayed } else { Start::Boot };

@@ -4,8 +4,9 @@
 //! [`Input`]; `machine::step` decides; [`act`] carries out. Tasks hold no state of units: they tell the loop. It sleeps
 //! until the next event or the next deadline, and nothing ticks.
 //!
-//! `run` is the loop, `queue` the events that it carries out, `end` its end and `persist` the state file; `unit` is what is kept of a unit; the hands are `act`,
-//! `spawn` with `setting` (who a process is run as) and `credentials`, and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
+//! `run` is the loop, `queue` the events that it carries out, `end` its end and `persist` the state file; `unit` is what is
+//! kept of a unit, and `its` of its service; the hands are `act`, `spawn` with `setting` (who a process is run as) and
+//! `credentials`, and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
 //! `capture` the output, and `archive` what becomes of rotated files; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
 //! intents and the takeover, `events` what is told of units and `hooks` to whom with `calls`, `command`, `http`, `probe`, `watch` and
 //! `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
@@ -25,6 +26,7 @@ mod events;
 mod files;
 mod hooks;
 mod http;
+mod its;
 mod jobs;
 mod load;
 mod notify;
@@ -183,6 +185,7 @@ pub struct Engine {
     /// What to begin with.
     given: Vec<Service>,
     units: BTreeMap<Id, Box<Unit>>,
+    commons: its::Commons,
     /// Units that wait for one of a service's name.
     dependents: HashMap<String, Vec<Id>>,
     mains: HashMap<i32, Id>,
@@ -218,7 +221,9 @@ pub struct Engine {
     dirty: bool,
     /// See [`StateFile::installed`](super::state::StateFile::installed).
     installed: Option<std::time::SystemTime>,
-    /// How often that is tried again.
+    /// See [`StateFile::enabled`](super::state::StateFile::enabled).
+    enabled_at: Option<std::time::SystemTime>,
+    /// How often those are tried again.
     surveys: u32,
     /// Events since memory was given back, and when that is to be done next.
     burst: u32,
@@ -277,6 +282,7 @@ impl Engine {
             options,
             given: Vec::new(),
             units: BTreeMap::new(),
+            commons: its::Commons::default(),
             dependents: HashMap::new(),
             mains: HashMap::new(),
             clearing: BTreeSet::new(),
@@ -300,6 +306,7 @@ impl Engine {
             boot,
             dirty: true,
             installed: None,
+            enabled_at: None,
             surveys: SURVEYS,
             burst: 0,
             spared_at: None,

@@ -13,6 +13,7 @@ use crate::error::{IoContext, Result};
 use crate::host::state::{self, VERSION};
 use crate::host::sys;
 use crate::receipt;
+use crate::system::files;
 
 impl Engine {
     pub(super) fn flush(&mut self) -> Result<()> {
@@ -38,8 +39,12 @@ impl Engine {
 
     /// Sees whether the receipts of the scope are those of our units; for readers, who then need not.
     pub(super) fn survey(&mut self) {
+        if !self.options.serve {
+            return;
+        }
+        self.survey_enabled();
         let stamp = receipt::stamp(&self.options.layout);
-        if !self.options.serve || stamp.is_some() && stamp == self.installed {
+        if stamp.is_some() && stamp == self.installed {
             return;
         }
         if stamp.is_none() && self.surveys > 0 {
@@ -54,6 +59,22 @@ impl Engine {
         self.installed = found;
     }
 
+    /// Sees which units are enabled; for readers, too.
+    fn survey_enabled(&mut self) {
+        let folder = self.options.layout.on_disk(&self.options.layout.enabled());
+        let stamp = files::settled(&folder);
+        if stamp == self.enabled_at {
+            return;
+        }
+        let names = stamp.and_then(|_| files::list(&folder).ok());
+        self.enabled_at = stamp.filter(|_| names.is_some());
+        let names = names.unwrap_or_default();
+        for (id, unit) in &mut self.units {
+            unit.enabled = names.binary_search_by(|name| name.as_os_str().cmp(id.as_ref().as_ref())).is_ok();
+        }
+        self.dirty = true;
+    }
+
     pub(super) fn write_state(&self) -> Result<()> {
         let pid = i32::try_from(std::process::id()).unwrap_or(0);
         let file = Written {
@@ -62,6 +83,7 @@ impl Engine {
             boot: &self.boot,
             supervisor: sys::identify(pid).unwrap_or(sys::Identity { pid, started: 0 }),
             installed: self.installed,
+            enabled: self.enabled_at,
             units: Units(&self.units),
         };
         let path = state::in_folder(&self.options.runtime);
@@ -84,6 +106,7 @@ struct Written<'a> {
     boot: &'a str,
     supervisor: sys::Identity,
     installed: Option<SystemTime>,
+    enabled: Option<SystemTime>,
     units: Units<'a>,
 }
 

@@ -181,7 +181,7 @@ impl Engine {
             let restarts = unit.state.restarts;
             let cue = Cue::of(&event);
             let state = std::mem::replace(&mut unit.state, machine::State::new(machine::Wanted::Down, now.at));
-            let (state, actions) = machine::step(&unit.policy(), state, event, now);
+            let (state, actions) = machine::step(&unit.service.policy(), state, event, now);
             unit.state = state;
             let after = (unit.state.current, unit.state.deadline);
             if before.1 != after.1 {
@@ -228,11 +228,11 @@ impl Engine {
         if before == Current::Clearing && current != Current::Clearing {
             self.clearing.remove(id);
         }
-        let name = unit.service.name.clone();
+        let dependents = self.dependents.get(&*unit.service.name).cloned().unwrap_or_default();
         self.tell_above(id);
         self.follow_watch(id, before);
         self.follow_schedule(id, before);
-        for dependent in self.dependents.get(&name).cloned().unwrap_or_default() {
+        for dependent in dependents {
             self.check_dependencies(&dependent);
         }
         if let Some(unit) = self.units.get_mut(id)

@@ -7,21 +7,22 @@ use jiff::Timestamp;
 use tokio::task::AbortHandle;
 
 use super::files::Watched;
+use super::its::Its;
 use super::notify::Socket;
 use super::pump::Pipe;
-use crate::host::machine::{Current, Moment, Policy, State, Wanted};
+use crate::host::machine::{Current, Moment, State, Wanted};
 use crate::host::schedule::Runs;
 use crate::host::state::{LogRecord, Record};
 use crate::host::sys::{self, Group, Identity};
 use crate::host::threshold::Meter;
 use crate::report::{Check, Sent};
-use crate::service::{Kind, Service};
+use crate::service::Kind;
 
 /// How long a service without a sign of readiness lives before it counts as up.
 pub(super) const SETTLE: Duration = Duration::from_millis(200);
 
 pub(super) struct Unit {
-    pub(super) service: Service,
+    pub(super) service: Its,
     pub(super) state: State,
     /// What somebody wanted of it last, in this boot.
     pub(super) intent: Option<Wanted>,
@@ -67,12 +68,14 @@ pub(super) struct Unit {
     pub(super) goes_on: bool,
     /// Where its event hooks are told, one for each.
     pub(super) hooks: Vec<super::hooks::Line>,
+    /// It starts with the supervisor, as of [`Engine::enabled_at`](super::Engine::enabled_at).
+    pub(super) enabled: bool,
     /// Its spec is gone: it is forgotten when it is at rest.
     pub(super) leaving: bool,
 }
 
 impl Unit {
-    pub(super) fn new(service: Service, state: State) -> Self {
+    pub(super) fn new(service: Its, state: State) -> Self {
         Self {
             service,
             state,
@@ -104,13 +107,9 @@ impl Unit {
             stale: false,
             hooks: Vec::new(),
             goes_on: false,
+            enabled: false,
             leaving: false,
         }
-    }
-
-    /// What the machine must know of it; made anew each time, as a thousand of them would take more memory than time.
-    pub(super) fn policy(&self) -> Policy {
-        Policy::of(&self.service)
     }
 
     /// When it will have lived for that long; None: it has, or there is nothing to wait for.
@@ -141,6 +140,7 @@ impl Unit {
             logs: self.log_records(),
             stop: self.stop.clone(),
             meter: self.meter.clone(),
+            enabled: self.enabled,
         }
     }
 

@@ -104,6 +104,15 @@ pub fn changed(folder: &Path) -> Option<std::time::SystemTime> {
     std::fs::symlink_metadata(folder).ok().filter(std::fs::Metadata::is_dir)?.modified().ok()
 }
 
+/// The same, if that is long enough ago that a later change has another time; by the clock that the file system has too.
+#[must_use]
+pub fn settled(folder: &Path) -> Option<std::time::SystemTime> {
+    // Times of files have the kernel's tick, 10 ms at most.
+    const YOUNG: std::time::Duration = std::time::Duration::from_millis(100);
+    let changed = changed(folder)?;
+    std::time::SystemTime::now().duration_since(changed).is_ok_and(|age| age > YOUNG).then_some(changed)
+}
+
 /// Looks at everything in a folder, as [`list`] and [`look`] would one by one, with one walk to the folder.
 pub fn look_in(folder: &Path) -> Result<Vec<(OsString, Found)>> {
     look_at(folder, list(folder)?)
