@@ -153,6 +153,11 @@ pub fn read(path: &Path) -> Result<Option<StateFile>> {
     };
     let unreadable =
         |error: serde_json::Error| Error::failed(format!("`{}` is no state file: {error}", path.display()));
+    // At once, and again for its version only where that fails: it may be long.
+    let file = match serde_json::from_slice::<StateFile>(&text) {
+        Ok(file) if file.version == VERSION => return Ok(Some(file)),
+        other => other,
+    };
     let Version { version } = serde_json::from_slice(&text).map_err(unreadable)?;
     if version != VERSION {
         return Err(Error::failed(format!(
@@ -161,7 +166,7 @@ pub fn read(path: &Path) -> Result<Option<StateFile>> {
         ))
         .hint("the supervisor is of another version: restart it with this one"));
     }
-    serde_json::from_slice(&text).map(Some).map_err(unreadable)
+    file.map(Some).map_err(unreadable)
 }
 
 /// Turns a moment since boot into a time of the wall clock.

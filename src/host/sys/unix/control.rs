@@ -92,7 +92,10 @@ impl Caller {
 
     /// Adds what comes up to the end of a line; 0: there is no more. `WouldBlock` or `TimedOut`: not within the time.
     pub fn line(&mut self, line: &mut Vec<u8>, timeout: Option<Duration>) -> io::Result<usize> {
-        self.0.get_ref().set_read_timeout(timeout)?;
+        // Of the answers of a thousand units, many come at once.
+        if memchr::memchr(b'\n', self.0.buffer()).is_none() {
+            self.0.get_ref().set_read_timeout(timeout)?;
+        }
         self.0.read_until(b'\n', line)
     }
 }

@@ -33,7 +33,7 @@ mod watched;
 
 pub use account::{Account, account_of, own_account};
 pub use cgroup::{Group, possible as limits_possible};
-pub use clock::{ClockChanges, boot_id, monotonic};
+pub use clock::{ClockChanges, boot_id, monotonic, processor_time};
 pub use control::{Caller, Listener, ReadEnd, Socket, Stream, WriteEnd, still_listens};
 pub use datagram::{Above, NotifySocket, notify_path};
 pub use disk::{

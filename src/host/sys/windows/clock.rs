@@ -21,6 +21,12 @@ pub fn monotonic() -> Duration {
     Duration::new(count / frequency, u32::try_from(nanos).unwrap_or(0))
 }
 
+/// What this thread has used of a processor, or more: all time that has passed.
+#[must_use]
+pub fn processor_time() -> Duration {
+    monotonic()
+}
+
 /// Tells when the wall clock was set.
 #[derive(Debug)]
 pub struct ClockChanges {}

@@ -25,7 +25,7 @@ mod watch;
 mod yardstick;
 
 pub use account::{Account, account_of, own_account};
-pub use clock::{ClockChanges, boot_id, monotonic};
+pub use clock::{ClockChanges, boot_id, monotonic, processor_time};
 pub use console::{ask_to_end, console_event, next_rung, stop_name};
 pub use control::{Caller, Listener, ReadEnd, Stream, WriteEnd, still_listens};
 pub use disk::{
