@@ -125,7 +125,7 @@ impl Session {
     }
 
     /// The same without asking the manager for its version, which only matters to what is rendered and verified.
-    fn unversioned(&self, kind: BackendKind) -> Result<Target> {
+    pub fn unversioned(&self, kind: BackendKind) -> Result<Target> {
         Ok(Target {
             backend: kind,
             os: system::machine::os_name(),
@@ -172,6 +172,15 @@ impl Session {
     /// Takes the scope's lock, and finishes or rolls back what a killed command left. The notes tell of that. Since
     /// another command may have been waited for, the receipts are read again.
     pub fn lock(&mut self, command: &str, progress: &mut dyn Progress) -> Result<(Lock, Vec<String>)> {
+        let (lock, notes) = self.lock_bare(command, progress)?;
+        if self.stamp.is_none() || self.stamp != receipt::stamp(&self.layout) {
+            self.read_receipts()?;
+        }
+        Ok((lock, notes))
+    }
+
+    /// The same, and the receipts stay as they are.
+    pub fn lock_bare(&mut self, command: &str, progress: &mut dyn Progress) -> Result<(Lock, Vec<String>)> {
         if !self.offline() {
             system::machine::check_elevated(self.layout.scope)?;
         }
@@ -183,10 +192,13 @@ impl Session {
             let mut edge = self.edge(leftover.header.backend, Deadline::after(None), progress)?;
             notes.push(apply::recover(&mut edge, &leftover)?);
         }
-        if self.stamp.is_none() || self.stamp != receipt::stamp(&self.layout) {
-            self.receipts = receipt::all(&self.layout)?;
-        }
         Ok((lock, notes))
+    }
+
+    /// Reads all receipts.
+    pub fn read_receipts(&mut self) -> Result<()> {
+        self.receipts = receipt::all(&self.layout)?;
+        Ok(())
     }
 
     /// A word about what a killed command left, for commands that change nothing.

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::time::Duration;
 
 use super::{Context, progress};
-use crate::backend::{BackendKind, Deadline, UnitResult};
+use crate::backend::{BackendKind, Deadline, UnitResult, embedded};
 use crate::enablement;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -57,15 +57,47 @@ impl Verb {
 /// Does it to every selected unit, under the scope's lock.
 pub fn run(verb: Verb, args: &Args, context: &Context) -> Result<Report> {
     // Not taken apart, as in `status`: the process ends with the answer.
+    if args.all {
+        return all(verb, args, context);
+    }
     let mut session = ManuallyDrop::new(context.session()?);
     let selection = Selection::from_words(&args.names)?;
     // Names that are not installed are told before anything is waited for.
     session.check(&selection)?;
     let mut progress = progress::new(context);
-    let words = if args.all { "--all".to_owned() } else { args.names.join(" ") };
-    let (_lock, mut notes) = session.lock(&format!("{} {words}", verb.name()), &mut progress)?;
-    let groups = session.select(&selection)?;
-    check_not_empty(&session, &selection, &groups)?;
+    let words = args.names.join(" ");
+    let (_lock, notes) = session.lock(&format!("{} {words}", verb.name()), &mut progress)?;
+    these(verb, args, &mut session, &selection, notes, &mut progress)
+}
+
+/// All that is installed. Where the supervisor can tell what that is, nobody reads a thousand receipts for it.
+fn all(verb: Verb, args: &Args, context: &Context) -> Result<Report> {
+    let mut session = ManuallyDrop::new(Session::bare(context.globals.options())?);
+    let mut progress = progress::new(context);
+    let (_lock, mut notes) = session.lock_bare(&format!("{} --all", verb.name()), &mut progress)?;
+    let able = matches!(verb, Verb::Start | Verb::Stop) && !session.offline();
+    let Some(names) = embedded::names(&session.layout).filter(|names| able && !names.is_empty()) else {
+        session.read_receipts()?;
+        return these(verb, args, &mut session, &Selection::All, notes, &mut progress);
+    };
+    let target = session.unversioned(BackendKind::Embedded)?;
+    let up = verb == Verb::Start;
+    let acted = embedded::act_on(&target, names, up, Deadline::after(args.wait), &mut progress);
+    notes.extend(acted.notes);
+    Ok(report(verb, Some(BackendKind::Embedded), &session, acted.results, acted.stops, notes))
+}
+
+/// Those that are selected of the receipts, under the lock.
+fn these(
+    verb: Verb,
+    args: &Args,
+    session: &mut Session,
+    selection: &Selection,
+    mut notes: Vec<String>,
+    progress: &mut progress::Shown,
+) -> Result<Report> {
+    let groups = session.select(selection)?;
+    check_not_empty(session, selection, &groups)?;
     let deadline = Deadline::after(args.wait);
     let mut results: Vec<UnitResult> = Vec::new();
     let mut backend = None;
@@ -73,14 +105,14 @@ pub fn run(verb: Verb, args: &Args, context: &Context) -> Result<Report> {
     let began = crate::system::now();
     for (kind, units) in groups {
         backend.get_or_insert(kind);
-        results.extend(one(verb, &mut session, kind, &units, deadline, &mut progress)?);
+        results.extend(one(verb, session, kind, &units, deadline, progress)?);
         let manager = session.manager(kind)?;
         notes.extend(manager.take_notes());
         if matches!(verb, Verb::Stop | Verb::Restart) {
             stops.extend(manager.stops(&units, began));
         }
     }
-    Ok(report(verb, backend, &session, results, stops, notes))
+    Ok(report(verb, backend, session, results, stops, notes))
 }
 
 fn one(

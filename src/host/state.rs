@@ -169,6 +169,25 @@ pub fn read(path: &Path) -> Result<Option<StateFile>> {
     file.map(Some).map_err(unreadable)
 }
 
+/// Who was sent what by the last stop of each unit, as far as a state file of this boot tells.
+#[must_use]
+pub fn stops(path: &Path) -> BTreeMap<String, Vec<Sent>> {
+    #[derive(Deserialize)]
+    struct File {
+        version: u32,
+        boot: String,
+        units: BTreeMap<String, Unit>,
+    }
+    #[derive(Deserialize)]
+    struct Unit {
+        #[serde(default)]
+        stop: Vec<Sent>,
+    }
+    let file = std::fs::read(path).ok().and_then(|text| serde_json::from_slice::<File>(&text).ok());
+    let file = file.filter(|file| file.version == VERSION && file.boot == super::sys::boot_id());
+    file.map(|file| file.units.into_iter().map(|(name, unit)| (name, unit.stop)).collect()).unwrap_or_default()
+}
+
 /// Turns a moment since boot into a time of the wall clock.
 #[must_use]
 pub fn wall(moment: Moment, now: Moment, wall_now: Timestamp) -> Timestamp {

@@ -91,14 +91,8 @@ impl Embedded {
 /// All units of a scope as a table shows them, where the supervisor has seen that they are all that is installed; None:
 /// the receipts tell.
 pub(super) fn table(layout: &Layout) -> Result<Option<Vec<Status>>> {
-    let Some(text) = glance::text(&state::path(layout)) else { return Ok(None) };
-    let Some(glance) = glance::parse(&text).filter(|glance| glance.boot == sys::boot_id()) else { return Ok(None) };
-    if !sys::lives(glance.supervisor)
-        || glance.installed.is_none()
-        || glance.installed != system::files::changed(&layout.on_disk(&layout.receipts()))
-    {
-        return Ok(None);
-    }
+    let text = glance::text(&state::path(layout)).unwrap_or_default();
+    let Some(glance) = whole(layout, &text) else { return Ok(None) };
     let markers = layout.on_disk(&layout.enabled());
     let told = glance.enabled.is_some() && glance.enabled == system::files::changed(&markers);
     let enabled = if told { Vec::new() } else { system::files::list(&markers)? };
@@ -113,6 +107,38 @@ pub(super) fn table(layout: &Layout) -> Result<Option<Vec<Status>>> {
     // Not taken apart: it is much, and the process is about to end.
     std::mem::forget(glance);
     Ok(Some(table))
+}
+
+/// The state file, where a supervisor lives that has seen that its units are all that is installed.
+fn whole<'a>(layout: &Layout, text: &'a [u8]) -> Option<glance::Glance<'a>> {
+    let glance = glance::parse(text).filter(|glance| glance.boot == sys::boot_id())?;
+    let installed = || system::files::changed(&layout.on_disk(&layout.receipts()));
+    (sys::lives(glance.supervisor) && glance.installed.is_some() && glance.installed == installed()).then_some(glance)
+}
+
+/// The names of all units of a scope, where they are told by [`whole`]: plain services, in their order.
+pub(super) fn names(layout: &Layout) -> Option<Vec<String>> {
+    let text = glance::text(&state::path(layout))?;
+    Some(whole(layout, &text)?.units.0.into_iter().map(|(name, _)| name.into_owned()).collect())
+}
+
+/// Starts or stops units of which the names are enough.
+pub(super) fn act_on(
+    target: &Target,
+    names: Vec<String>,
+    up: bool,
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> super::Acted {
+    let mut manager = Embedded::new(target.clone());
+    let spec = |manager: &Embedded, name: &str| {
+        let text = system::files::read(&manager.spec(name)).ok()??;
+        serde_json::from_slice(&text).ok()
+    };
+    let ask = if up { Ask::Start } else { Ask::Stop };
+    let results = verbs::act_on(&mut manager, names, &spec, ask, deadline, progress);
+    let stops = if up { BTreeMap::new() } else { state::stops(&state::path(&target.layout)) };
+    super::Acted { results, stops, notes: manager.notes }
 }
 
 /// The state of a unit; of one whose supervisor is gone, by whether its process lives.
@@ -246,9 +272,8 @@ impl Manager for Embedded {
     }
 
     fn stops(&mut self, units: &[Service], _: jiff::Timestamp) -> BTreeMap<String, Vec<Sent>> {
-        let mut known = self.known().ok().and_then(|known| known.file).map(|file| file.units).unwrap_or_default();
-        let of = |unit: &Service| known.remove(&unit.id()).map(|record| (unit.id(), record.stop));
-        units.iter().filter_map(of).collect()
+        let mut known = state::stops(&state::path(&self.target.layout));
+        units.iter().filter_map(|unit| known.remove_entry(&unit.id())).collect()
     }
 
     fn take_notes(&mut self) -> Vec<String> {

@@ -3,10 +3,15 @@
 //! Pure here: `answer` says which keys it meets, `render` writes the spec of each unit and the marker that it starts with the
 //! supervisor. `live` talks to the supervisor (`crate::host`), and starts it where none runs.
 
-use super::{Answer, Artifact, Backend, BackendKind, Detection, Hosting, Manager, Target};
+use std::collections::BTreeMap;
+
+use super::{
+    Answer, Artifact, Backend, BackendKind, Deadline, Detection, Hosting, Manager, Progress, Target, UnitResult,
+};
 use crate::error::Result;
 use crate::key::Key;
 use crate::layout::Scope;
+use crate::report::Sent;
 use crate::service::Service;
 
 mod answer;
@@ -39,6 +44,28 @@ pub(in crate::backend) fn last_lines(layout: &crate::layout::Layout, unit: &Serv
 /// All units of a scope, for a table, where that can be told without reading their receipts.
 pub fn table(layout: &crate::layout::Layout) -> Result<Option<Vec<crate::report::Status>>> {
     live::table(layout)
+}
+
+/// What became of units that were started or stopped by their names.
+pub struct Acted {
+    /// Of each.
+    pub results: Vec<UnitResult>,
+    /// Who was sent what.
+    pub stops: BTreeMap<String, Vec<Sent>>,
+    /// What the operator should know.
+    pub notes: Vec<String>,
+}
+
+/// The names of all units of a scope, where a living supervisor has seen that they are all that is installed there, and
+/// that none has instances or depends on another.
+#[must_use]
+pub fn names(layout: &crate::layout::Layout) -> Option<Vec<String>> {
+    live::names(layout)
+}
+
+/// Starts or stops those.
+pub fn act_on(target: &Target, names: Vec<String>, up: bool, deadline: Deadline, progress: &mut dyn Progress) -> Acted {
+    live::act_on(target, names, up, deadline, progress)
 }
 
 /// The backend.

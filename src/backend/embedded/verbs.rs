@@ -54,6 +54,19 @@ pub(super) fn act(
     progress: &mut dyn Progress,
 ) -> Vec<UnitResult> {
     let ids: Vec<String> = units.iter().map(Service::id).collect();
+    let service_of = |_: &Embedded, id: &str| units.iter().find(|unit| unit.id() == id).cloned();
+    act_on(manager, ids, &service_of, ask, deadline, progress)
+}
+
+/// The same with units of which only the names are known; `service_of` is asked for those that failed.
+pub(super) fn act_on(
+    manager: &mut Embedded,
+    ids: Vec<String>,
+    service_of: &dyn Fn(&Embedded, &str) -> Option<Service>,
+    ask: fn(Units) -> Ask,
+    deadline: Deadline,
+    progress: &mut dyn Progress,
+) -> Vec<UnitResult> {
     let mut results = BTreeMap::new();
     let ask = ask(Units { units: ids.clone() });
     // Specs that have changed count from the start that is now asked for.
@@ -63,11 +76,9 @@ pub(super) fn act(
     ids.into_iter()
         .map(|id| {
             let result = results.remove(&id).unwrap_or_else(|| Err(lost(&id, failure.as_ref())));
-            let result = result.map_err(|error| {
-                units
-                    .iter()
-                    .find(|unit| unit.id() == id)
-                    .map_or_else(|| Error::failed(""), |unit| with_last_lines(error, &manager.target.layout, unit))
+            let result = result.map_err(|error| match service_of(manager, &id) {
+                Some(unit) => with_last_lines(error, &manager.target.layout, &unit),
+                None => error,
             });
             (id, result)
         })
