@@ -18,7 +18,7 @@ fn archiving(supervisor: &Supervisor, before: &str) -> Service {
     let mut web = service("web", child(&["lines", "100000000", "--every", "1"]));
     web.logs.max_size = Some(4096);
     let mut command =
-        sh(&format!("{before}\nnice > \"$0/nice\"; cat > \"$0/part\" && mv \"$0/part\" \"$0/${{1##*/}}\""));
+        sh(&format!("{before}\nnice > \"$0/nice\"; cat > \"$0/part.$$\" && mv \"$0/part.$$\" \"$0/${{1##*/}}\""));
     command.push(taken.display().to_string());
     web.logs.archive = Some(Archive::Command(command));
     web

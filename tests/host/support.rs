@@ -21,7 +21,7 @@ pub(crate) const CLOCK: &str = "clock";
 pub(crate) const CLOCK_SHOWS: &str = "clock.shows";
 
 /// No state takes longer to come about.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn layout(folder: &Path) -> Layout {
     Layout {
