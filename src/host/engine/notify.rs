@@ -1,4 +1,10 @@
 //! `sd_notify`: what services tell the host, and what the host as a shim tells the manager above.
+//!
+//! A datagram socket is gone with the process that has it open, so what a service says between the end of a killed host
+//! and the takeover by the next one is lost, and `sendto` tells it so (`ECONNREFUSED`). Captured output is not: a FIFO
+//! lives for as long as the service has its end open. To keep the socket too, the service would have to inherit it, or a
+//! process of its own would have to hold it for every host; a `READY=1` that is lost in these milliseconds costs less:
+//! `ready.timeout` ends that start, and the restart policy makes another.
 
 use std::path::PathBuf;
 use std::rc::Rc;
