@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ pub fn lock(layout: &Layout) -> PathBuf {
     layout.runtime.join("supervisor.lock")
 }
 
+/// No supervisor takes longer to be gone once it does not answer any more.
+const ENDING: Duration = Duration::from_secs(2);
+
 /// What was wanted last in this boot.
 #[must_use]
 pub fn kept(layout: &Layout, boot: &str) -> Intents {
@@ -58,8 +62,16 @@ pub fn keep(layout: &Layout, units: Intents, boot: &str) -> Result<()> {
 /// Changes it where no supervisor runs.
 pub fn keep_alone(layout: &Layout, change: impl FnOnce(&mut Intents)) -> Result<()> {
     machine::make_runtime_folder(layout)?;
-    let Some(_lock) = sys::hold_lock(&lock(layout))? else {
-        return Err(Error::failed("a supervisor has just started").hint("run the command again"));
+    // One that does not answer any more holds it for as long as it takes the kernel to take it apart.
+    let until = Instant::now() + ENDING;
+    let _lock = loop {
+        if let Some(held) = sys::hold_lock(&lock(layout))? {
+            break held;
+        }
+        if Instant::now() >= until {
+            return Err(Error::failed("a supervisor has just started").hint("run the command again"));
+        }
+        std::thread::sleep(Duration::from_millis(5));
     };
     let boot = sys::boot_id();
     let before = kept(layout, &boot);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use daemonctl::host::client;
 use daemonctl::host::control::{Answer, Ask, Trouble, Units};
 use daemonctl::host::state::{Record, StateFile, path, read};
+use daemonctl::host::sys;
 use daemonctl::layout::{Layout, Scope};
 use daemonctl::report::{Effect, State};
 use daemonctl::service::{
@@ -184,7 +185,9 @@ impl Drop for Supervisor {
         if let Ok(Some(file)) = read(&path(&self.layout)) {
             for record in file.units.values() {
                 if let Some(main) = record.main {
-                    for pid in daemonctl::host::sys::tree_of(main.pid, &record.invocation, true, &|_| false) {
+                    // Its number may be that of another test's service by now.
+                    let leader = if sys::lives(main) { main.pid } else { sys::NOBODY };
+                    for pid in sys::tree_of(leader, &record.invocation, true, &|_| false) {
                         signal(u32::try_from(pid).expect("a pid"), libc::SIGKILL);
                     }
                 }

@@ -129,13 +129,18 @@ impl Engine {
     fn rest(&self, id: &Id) -> Vec<i32> {
         let Some(unit) = self.units.get(id) else { return Vec::new() };
         let Some(main) = unit.main else { return Vec::new() };
+        // The kernel gives the number of a session or group to nobody else while somebody is in it: who has it now has
+        // nothing to do with the service, and only marks tell what is left of that.
+        let is_anothers = sys::identify(main.pid).is_some_and(|now| now != main && main.started != 0);
         match unit.service.stop.kill {
             KillScope::Main => Vec::new(),
+            KillScope::Group if sys::HAS_PROCESS_GROUPS && is_anothers => Vec::new(),
             KillScope::Group if sys::HAS_PROCESS_GROUPS => {
                 sys::in_group_of(main.pid, unit.far, &|pid| self.is_others(pid, id))
             }
             KillScope::Group | KillScope::Tree => {
-                let mut tree = sys::tree_of(main.pid, &unit.invocation, unit.far, &|pid| self.is_others(pid, id));
+                let leader = if is_anothers { sys::NOBODY } else { main.pid };
+                let mut tree = sys::tree_of(leader, &unit.invocation, unit.far, &|pid| self.is_others(pid, id));
                 // Whatever it did to its session and environment, it has not left its control group.
                 let members = unit.cgroup.iter().flat_map(Group::members);
                 let more: Vec<i32> =

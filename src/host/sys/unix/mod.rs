@@ -55,7 +55,9 @@ pub use shared::Shared;
 pub use signals::{Signals, Told};
 pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
 pub use tick::Tick;
-pub use tree::{HAS_PROCESS_GROUPS, Member, everyone_marked, in_group_of, mark_of, members, own_children, tree_of};
+pub use tree::{
+    HAS_PROCESS_GROUPS, Member, NOBODY, everyone_marked, in_group_of, mark_of, members, own_children, tree_of,
+};
 pub use usage::{Stray, strays, usage};
 
 /// What limits the host (a unit of systemd) limits what it starts.

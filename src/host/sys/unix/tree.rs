@@ -57,6 +57,9 @@ pub fn own_children() -> Option<Vec<i32>> {
     imp::children(i32::try_from(std::process::id()).ok()?)
 }
 
+/// No process and no session has this number.
+pub const NOBODY: i32 = -1;
+
 /// Process groups are there to be told.
 pub const HAS_PROCESS_GROUPS: bool = true;
 

@@ -38,7 +38,7 @@ pub use lock::{Lock, hold_lock};
 pub use notify::{NotifySocket, notify_path};
 pub use pipe::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use process::{
-    HAS_PROCESS_GROUPS, Identity, KILL, Member, be_frugal, be_humble, become_subreaper, everyone_marked,
+    HAS_PROCESS_GROUPS, Identity, KILL, Member, NOBODY, be_frugal, be_humble, become_subreaper, everyone_marked,
     give_back_memory, identify, in_group_of, kill_all, kill_command, lives, mark_of, own_children, reap, send_signal,
     signal_name, tree_of, until_gone,
 };

@@ -219,6 +219,9 @@ pub const fn give_back_memory() {}
 /// The same.
 pub const fn be_frugal() {}
 
+/// No process has this number.
+pub const NOBODY: i32 = -1;
+
 /// No list of children is kept here: jobs tell.
 #[must_use]
 pub const fn own_children() -> Option<Vec<i32>> {
