@@ -1,118 +1,33 @@
-//! Golden folders: `tests/golden/launchd/CASE/manifest.toml` in, the artifacts beside it in `expected/` out, each below its path
-//! on the target. A case is a folder; no code. `target.json` in it changes the scope: `{"scope": "user"}`.
-//!
-//! `UPDATE_GOLDEN=1 cargo test --test golden_launchd` writes what comes out; read the difference before keeping it.
+//! Golden folders of launchd (`tests/support/golden.rs`), and what other readers make of what is rendered. `target.json` in
+//! a folder changes the scope: `{"scope": "user"}`.
 // On Windows a layout joins its paths with backslashes.
 #![cfg(unix)]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "tests, helpers among them")]
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use daemonctl::backend::{self, Answer, BackendKind, Body, Hosting, Target};
+use daemonctl::backend::{BackendKind, Body, Hosting, Target};
 use daemonctl::facts::Foreign;
 use daemonctl::layout::Scope;
 use daemonctl::manifest::{self, ResolveDirs};
-use daemonctl::service::{HostMode, Service};
+use daemonctl::service::Service;
 
-/// As the command line decides it: the host runs what asks for something that launchd can't do.
-fn hosting(service: &Service, target: &Target) -> Result<Hosting, String> {
-    let backend = backend::find(BackendKind::Launchd).unwrap();
-    let mut hosting = if service.host == HostMode::Always { Hosting::Hosted } else { Hosting::Native };
-    for key in service.given.keys() {
-        match backend.answer(*key, Some(service), target) {
-            Answer::Native(_) => {}
-            Answer::Host(_) => hosting = Hosting::Hosted,
-            Answer::Refused { why, remedy } => {
-                assert!(!remedy.is_empty());
-                return Err(format!("{}: {why}", key.path()));
-            }
-        }
-    }
-    Ok(hosting)
-}
+#[path = "support/golden.rs"]
+mod golden;
 
-fn services(text: &[u8], target: &Target) -> Vec<Service> {
-    let parsed = manifest::parse(text, Path::new("manifest.toml")).unwrap_or_else(|e| panic!("{e:?}"));
-    let dirs = ResolveDirs { manifest_dir: "/srv/manifest".into() };
-    manifest::resolve(&parsed, target, &Foreign, &dirs).unwrap_or_else(|e| panic!("{e:?}"))
-}
-
-fn render(text: &[u8], target: &Target) -> BTreeMap<PathBuf, String> {
-    let backend = backend::find(BackendKind::Launchd).unwrap();
-    let mut files = BTreeMap::new();
-    for service in &services(text, target) {
-        let hosting = match hosting(service, target) {
-            Ok(hosting) => hosting,
-            Err(why) => {
-                files.insert(PathBuf::from(format!("refused/{}", service.name)), format!("{why}\n"));
-                continue;
-            }
-        };
-        for artifact in backend.render(service, hosting, target).unwrap() {
-            let content = match artifact.body {
-                Body::File { content, .. } => String::from_utf8(content).unwrap(),
-                Body::Link { target } => format!("-> {}\n", target.display()),
-                Body::Secrets { entries, format } => format!("{format:?} {entries:#?}\n"),
-                Body::Scm(_) => panic!("the SCM is not of macOS"),
-            };
-            let path = artifact.path.to_string_lossy().into_owned();
-            files.insert(PathBuf::from(path.trim_start_matches('/')), content);
-        }
-    }
-    files
-}
-
-fn read(folder: &Path, below: &Path, found: &mut BTreeMap<PathBuf, String>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            read(&path, below, found);
-        } else {
-            found.insert(path.strip_prefix(below).unwrap().to_owned(), std::fs::read_to_string(&path).unwrap());
-        }
-    }
-}
-
-fn cases() -> Vec<(PathBuf, Target)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/launchd");
-    let mut cases: Vec<PathBuf> = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect();
-    cases.sort();
-    assert!(!cases.is_empty());
-    cases
-        .into_iter()
-        .map(|case| {
-            let options: serde_json::Value = std::fs::read(case.join("target.json"))
-                .map_or(serde_json::Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap());
-            let scope = if options["scope"] == "user" { Scope::User } else { Scope::System };
-            (case, Target::elsewhere(BackendKind::Launchd, scope))
-        })
-        .collect()
+fn render(case: &Path) -> golden::Files {
+    let scope = if golden::options(case)["scope"] == "user" { Scope::User } else { Scope::System };
+    let target = Target::elsewhere(BackendKind::Launchd, scope);
+    golden::render(case, &target, golden::why, |files, artifact| {
+        let path = artifact.path.to_string_lossy().into_owned();
+        files.insert(PathBuf::from(path.trim_start_matches('/')), golden::text(artifact.body));
+    })
 }
 
 #[test]
 fn every_case_renders_what_is_expected() {
-    for (case, target) in cases() {
-        let expected_folder = case.join("expected");
-        let made = render(&std::fs::read(case.join("manifest.toml")).unwrap(), &target);
-        if std::env::var_os("UPDATE_GOLDEN").is_some() {
-            let _ = std::fs::remove_dir_all(&expected_folder);
-            for (path, content) in &made {
-                let path = expected_folder.join(path);
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, content).unwrap();
-            }
-            continue;
-        }
-        let mut expected = BTreeMap::new();
-        read(&expected_folder, &expected_folder, &mut expected);
-        let name = case.file_name().unwrap().to_string_lossy();
-        assert_eq!(made.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{name}: other files");
-        for (path, content) in &made {
-            assert_eq!(content, &expected[path], "{name}: {}", path.display());
-        }
-    }
+    golden::check(BackendKind::Launchd, render);
 }
 
 /// What Python's plistlib, a reader that nobody here wrote, makes of property lists: each as JSON. None: no Python.
@@ -139,8 +54,8 @@ fn plistlib(lists: &[String]) -> Option<Vec<serde_json::Value>> {
 #[test]
 fn python_reads_every_property_list() {
     let mut lists = Vec::new();
-    for (case, target) in cases() {
-        let made = render(&std::fs::read(case.join("manifest.toml")).unwrap(), &target);
+    for case in golden::cases(BackendKind::Launchd) {
+        let made = render(&case);
         lists.extend(made.into_iter().filter(|(path, _)| path.extension().is_some_and(|e| e == "plist")));
     }
     assert!(lists.len() > 10);
@@ -177,7 +92,7 @@ fn hostile_texts_come_back_equal_or_are_refused() {
     let texts = proptest::collection::vec(hostile, 1..6);
     let mut runner = TestRunner::deterministic();
     let target = Target::elsewhere(BackendKind::Launchd, Scope::System);
-    let backend = backend::find(BackendKind::Launchd).unwrap();
+    let backend = golden::backend(BackendKind::Launchd);
     let (mut native, mut wanted, mut hosted, mut refused) = (Vec::new(), Vec::new(), 0, 0);
     for _ in 0..400 {
         let arguments = texts.new_tree(&mut runner).unwrap().current();
@@ -196,7 +111,7 @@ fn hostile_texts_come_back_equal_or_are_refused() {
             }
         };
         assert_eq!(service.exec[1..], arguments);
-        let Ok(hosting) = hosting(&service, &target) else {
+        let Ok(hosting) = golden::hosting(&service, &target) else {
             refused += 1;
             continue;
         };

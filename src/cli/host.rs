@@ -7,8 +7,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layout::Scope;
 use crate::report::Report;
-use crate::service::Service;
-use crate::system::{files, machine};
+use crate::system::machine;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -46,14 +45,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
         (None, Some(name)) => layout.spec(name),
         (None, None) => return Err(Error::new(Exit::Usage, "neither `--spec` nor `--service` is given")),
     };
-    let bytes = files::read(&spec)?.ok_or_else(|| {
-        Error::new(Exit::NotInstalled, format!("there is no spec `{}`", spec.display()))
-            .hint("install the manifest again: `daemonctl install MANIFEST`")
-    })?;
-    let service: Service = serde_json::from_slice(&bytes).map_err(|error| {
-        Error::failed(format!("the spec `{}` cannot be read: {error}", spec.display()))
-            .hint("another version of daemonctl wrote it; install the manifest again")
-    })?;
+    let service = crate::host::read_spec(&spec)?;
     let exit = crate::host::run_one(service, &layout)?;
     let exit = if args.end_well && exit == Exit::ServiceFailed { Exit::Done } else { exit };
     Ok(done(exit))

@@ -100,6 +100,18 @@ fn take_lock(path: &Path, runtime: &Path) -> Result<Option<sys::Lock>> {
     }
 }
 
+/// The service that install wrote down for a host.
+pub fn read_spec(spec: &Path) -> Result<Service> {
+    let bytes = files::read(spec)?.ok_or_else(|| {
+        Error::new(Exit::NotInstalled, format!("there is no spec `{}`", spec.display()))
+            .hint("install the manifest again: `daemonctl install MANIFEST`")
+    })?;
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Error::failed(format!("the spec `{}` cannot be read: {error}", spec.display()))
+            .hint("another version of daemonctl wrote it; install the manifest again")
+    })
+}
+
 /// Runs one service under a service manager: the shim. SIGTERM stops it, SIGHUP reloads it; readiness, watchdog and
 /// status go on to the manager's `NOTIFY_SOCKET`; its output goes to its log files, and to ours where `logs.to` says
 /// `native`. One that was killed is followed by one that takes its service over, if that lives.

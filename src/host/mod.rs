@@ -31,5 +31,5 @@ pub mod words;
 mod entry;
 mod service;
 pub use client::{ensure, reexec, renew, shut_down};
-pub use entry::{Supervise, run_foreground, run_one, supervise};
+pub use entry::{Supervise, read_spec, run_foreground, run_one, supervise};
 pub use service::{console_event, run_service};

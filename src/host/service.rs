@@ -40,8 +40,7 @@ mod windows {
     use crate::host::sys;
     use crate::host::sys::scm::{self, End};
     use crate::layout::{Layout, Scope};
-    use crate::service::Service;
-    use crate::system::{files, machine};
+    use crate::system::machine;
 
     pub(super) fn work(name: &str, scope: Scope) -> End {
         let done = machine::layout(scope, None).and_then(|layout| {
@@ -59,15 +58,7 @@ mod windows {
     }
 
     fn run(name: &str, layout: &Layout) -> Result<Outcome> {
-        let spec = layout.spec(name);
-        let bytes = files::read(&spec)?.ok_or_else(|| {
-            Error::new(Exit::NotInstalled, format!("there is no spec `{}`", spec.display()))
-                .hint("install the manifest again: `daemonctl install MANIFEST`")
-        })?;
-        let service: Service = serde_json::from_slice(&bytes).map_err(|error| {
-            Error::failed(format!("the spec `{}` cannot be read: {error}", spec.display()))
-                .hint("another version of daemonctl wrote it; install the manifest again")
-        })?;
+        let service = crate::host::read_spec(&layout.spec(name))?;
         scm::stop_takes(service.stop.timeout);
         super::super::entry::run_shim(service, layout)
     }

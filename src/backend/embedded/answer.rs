@@ -1,30 +1,10 @@
 //! What the supervisor makes of each key. Pure.
 
-use std::borrow::Cow;
-
+use crate::backend::answer::{foreign, native, refused, unless};
 use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::{Dependency, Profile, Secret, Service, StopSignal};
-
-fn native(by: impl Into<Cow<'static, str>>) -> Answer {
-    Answer::Native(by.into())
-}
-
-fn refused(why: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Answer {
-    Answer::Refused { why: why.into(), remedy: remedy.into() }
-}
-
-/// Refused for this service if `is` holds of it; in general it is met.
-fn unless(
-    service: Option<&Service>,
-    is: impl Fn(&Service) -> bool,
-    otherwise: &'static str,
-    why: &'static str,
-    remedy: &'static str,
-) -> Answer {
-    if service.is_some_and(is) { refused(why, remedy) } else { native(otherwise) }
-}
 
 fn secrets(service: Option<&Service>, target: &Target) -> Answer {
     let what = "variables, read from 0600 files at each start; credentials as files in $CREDENTIALS_DIRECTORY";
@@ -96,7 +76,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::StopSignal => unless(
             service,
             |s| !matches!(s.stop.signal, StopSignal::Signal(_)),
-            "sent to the main process, then to what it leaves behind",
+            native("sent to the main process, then to what it leaves behind"),
             "Ctrl-C, Ctrl-Break and closing windows are Windows' ways",
             "name a Unix signal, and put the other below `[service.NAME.on.windows]`",
         ),
@@ -159,7 +139,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Native => unless(
             service,
             |s| !s.native.is_null() && s.native != serde_json::json!({}),
-            "no settings of its own",
+            native("no settings of its own"),
             "the supervisor has no settings beyond the common keys",
             "remove the `embedded` table",
         ),
@@ -167,11 +147,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
 }
 
 fn dependencies(list: Option<&Vec<Dependency>>) -> Answer {
-    let foreign = list.into_iter().flatten().find_map(|dependency| match dependency {
-        Dependency::Foreign(name) => Some(name),
-        Dependency::Service(_) => None,
-    });
-    match foreign {
+    match foreign(list) {
         None => native("the order in which the supervisor starts"),
         Some(name) => refused(
             format!("`{name}` belongs to another service manager, which the supervisor knows nothing of"),

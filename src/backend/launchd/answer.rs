@@ -4,29 +4,17 @@
 //! that counts from the last start, a group where a tree is meant), daemonctl's host takes over rather than let a wish be
 //! half met. What neither of them can do is refused.
 
-use std::borrow::Cow;
-
 use super::{calendar, keys, names, text};
-use crate::backend::Answer::{self, Host, Native, Refused};
-use crate::backend::Target;
+use crate::backend::answer::{
+    endless, foreign, host, impossible_code, native, refused, secrets_without_credentials, windows_stop,
+};
+use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::{
-    Dependency, KillScope, Kind, LogFile, LogFormat, Priority, Profile, ReloadAction, RestartPolicy, Secret, Service,
-    Signal, Start, StopSignal,
+    Dependency, KillScope, Kind, LogFile, LogFormat, Priority, Profile, ReloadAction, RestartPolicy, Service, Signal,
+    Start, StopSignal,
 };
-
-fn native(by: impl Into<Cow<'static, str>>) -> Answer {
-    Native(by.into())
-}
-
-fn host(why: impl Into<Cow<'static, str>>) -> Answer {
-    Host(why.into())
-}
-
-fn refused(why: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Answer {
-    Refused { why: why.into(), remedy: remedy.into() }
-}
 
 /// The answer for a key, for this service or in general.
 pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> Answer {
@@ -94,10 +82,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
                 if s.kind != Kind::Service
                     && matches!(s.restart.policy, RestartPolicy::Always | RestartPolicy::OnSuccess) =>
             {
-                refused(
-                    "a oneshot or task that is started again after success would never be done",
-                    "use `on-failure` or `never`, or a schedule",
-                )
+                endless()
             }
             Some(s) if s.kind == Kind::Task && s.restart.policy != RestartPolicy::Never => refused(
                 "with KeepAlive launchd would run the task at once and not wait for its time",
@@ -132,10 +117,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::StopSignal => match service.map(|s| s.stop.signal) {
             None | Some(StopSignal::Signal(Signal::Term)) => native("launchd sends SIGTERM"),
             Some(StopSignal::Signal(_)) => host("launchd always sends SIGTERM"),
-            Some(StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close) => refused(
-                "this way of stopping exists on Windows only",
-                "name a signal, and put this one below `[service.NAME.on.windows]`",
-            ),
+            Some(StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close) => windows_stop(),
         },
         Key::StopTimeout => match service {
             Some(s) if s.stop.timeout.subsec_nanos() != 0 => host("ExitTimeOut is in whole seconds"),
@@ -222,13 +204,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::SecurityCapabilities => {
             refused("capabilities are a thing of Linux", "put it below `[service.NAME.on.linux]`")
         }
-        Key::SecuritySecrets => match service {
-            Some(s) if s.security.secrets.values().any(|secret| matches!(secret, Secret::Credential(_))) => refused(
-                "credentials are a thing of systemd's",
-                "name a source: `{ file = ... }`, `{ env = ... }` or `{ command = ... }`",
-            ),
-            _ => host("everybody may read a property list"),
-        },
+        Key::SecuritySecrets => secrets_without_credentials(service, host("everybody may read a property list")),
         Key::HooksPreStart | Key::HooksPostStart | Key::HooksPreStop | Key::HooksPostStop => {
             host("launchd runs nothing around a job")
         }
@@ -291,11 +267,7 @@ fn start(service: Option<&Service>) -> Answer {
 }
 
 fn dependencies(list: Option<&Vec<Dependency>>) -> Answer {
-    let foreign = list.into_iter().flatten().find_map(|dependency| match dependency {
-        Dependency::Foreign(name) => Some(name),
-        Dependency::Service(_) => None,
-    });
-    match foreign {
+    match foreign(list) {
         // A host for each would not help: launchd starts those all at once as well.
         None => native("the order in which daemonctl starts and stops; at boot launchd starts all jobs at once"),
         Some(name) => refused(
@@ -307,8 +279,8 @@ fn dependencies(list: Option<&Vec<Dependency>>) -> Answer {
 
 fn codes(list: Option<&[i32]>, known: &[i32], by: &'static str, why: &'static str) -> Answer {
     let Some(list) = list else { return host(why) };
-    if let Some(code) = list.iter().find(|code| !(0..=255).contains(*code)) {
-        return refused(format!("no program on Unix can exit with {code}"), "use codes from 0 to 255");
+    if let Some(impossible) = impossible_code(list, "Unix") {
+        return impossible;
     }
     if list.iter().all(|code| known.contains(code)) { native(by) } else { host(why) }
 }

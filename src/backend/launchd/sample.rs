@@ -1,83 +1,15 @@
 //! A service and a target for tests.
 
-use std::time::Duration;
-
-use crate::backend::{BackendKind, Target};
+use crate::backend::{BackendKind, Target, sample};
 use crate::layout::Scope;
-use crate::service::*;
+use crate::service::{Restart, Service};
 
 pub(in crate::backend) fn target() -> Target {
     Target { local: true, ..Target::elsewhere(BackendKind::Launchd, Scope::System) }
 }
 
+/// One whose restarts launchd can do itself: it knows no growing delays, and never gives up.
 pub(in crate::backend) fn service() -> Service {
-    Service {
-        name: "web".to_owned(),
-        instances: Vec::new(),
-        instance: None,
-        description: "Example web API".to_owned(),
-        display_name: None,
-        label: None,
-        documentation: Vec::new(),
-        exec: vec!["/usr/bin/web".to_owned(), "--port".to_owned(), "8080".to_owned()],
-        working_dir: None,
-        user: None,
-        group: None,
-        umask: None,
-        env: std::collections::BTreeMap::new(),
-        env_files: Vec::new(),
-        start: Start::Boot,
-        host: HostMode::Auto,
-        kind: Kind::Service,
-        after: Vec::new(),
-        requires: Vec::new(),
-        wants: Vec::new(),
-        instances_of: std::collections::BTreeMap::new(),
-        own_folders: false,
-        wait_for: Vec::new(),
-        ready: None,
-        health: None,
-        restart: Restart {
-            policy: RestartPolicy::OnFailure,
-            delay: Duration::from_secs(1),
-            factor: 1.0,
-            max_delay: Duration::from_secs(60),
-            jitter: 0.0,
-            limit: None,
-            reset_after: Duration::from_secs(600),
-            success_codes: Vec::new(),
-            prevent_codes: Vec::new(),
-        },
-        stop: Stop {
-            command: None,
-            signal: StopSignal::Signal(Signal::Term),
-            timeout: Duration::from_secs(30),
-            kill: KillScope::Tree,
-        },
-        reload: None,
-        watch: None,
-        logs: Logs {
-            native: true,
-            file: None,
-            format: LogFormat::Raw,
-            max_size: None,
-            max_age: None,
-            keep: None,
-            total: None,
-            compress: Compress::None,
-            archive: None,
-        },
-        limits: Limits::default(),
-        thresholds: crate::service::Thresholds::default(),
-        security: Security {
-            profile: Profile::None,
-            read_write: Vec::new(),
-            capabilities: None,
-            secrets: std::collections::BTreeMap::new(),
-        },
-        hooks: Hooks::default(),
-        schedule: None,
-        native: serde_json::Value::Null,
-        given: std::collections::BTreeMap::new(),
-    }
+    let plain = sample::service();
+    Service { restart: Restart { factor: 1.0, limit: None, ..plain.restart }, ..plain }
 }

@@ -3,12 +3,11 @@
 //! Natively wherever systemd means the same thing; where it only means something like it (no debounce, one start
 //! timeout for all hooks), daemonctl's host takes over rather than let a wish be half met.
 
-use std::borrow::Cow;
 use std::path::Path;
 
 use super::restart;
-use crate::backend::Answer::{self, Host, Native, Refused};
-use crate::backend::Target;
+use crate::backend::answer::{endless, host, impossible_code, native, refused, windows_stop};
+use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::quote::systemd as quote;
@@ -16,18 +15,6 @@ use crate::service::{
     Dependency, Hook, HookFailure, HostMode, KillScope, Kind, LogFile, LogFormat, Priority, Profile, ReadyWhen,
     ReloadAction, RestartPolicy, Secret, Service, Start, StopSignal, WatchAction,
 };
-
-fn native(by: &'static str) -> Answer {
-    Native(Cow::Borrowed(by))
-}
-
-fn host(why: &'static str) -> Answer {
-    Host(Cow::Borrowed(why))
-}
-
-fn refused(why: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Answer {
-    Refused { why: why.into(), remedy: remedy.into() }
-}
 
 /// Whether the target's systemd is at least this version.
 pub(super) fn since(target: &Target, version: u32) -> bool {
@@ -44,7 +31,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Documentation => documentation(service),
         Key::Exec => exec(service),
         Key::WorkingDir => match service.and_then(|s| s.working_dir.as_deref()).and_then(quote::path_refused) {
-            Some(why) => Host(format!("the folder's path {why}").into()),
+            Some(why) => host(format!("the folder's path {why}")),
             None => native("WorkingDirectory="),
         },
         Key::User | Key::Group if user_scope => refused(
@@ -57,7 +44,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Env => env(service),
         Key::EnvFile => {
             let bad = service.and_then(|s| s.env_files.iter().find_map(|file| quote::path_refused(&file.path)));
-            bad.map_or_else(|| native("EnvironmentFile="), |why| Host(format!("a file's path {why}").into()))
+            bad.map_or_else(|| native("EnvironmentFile="), |why| host(format!("a file's path {why}")))
         }
         Key::Start => match service {
             Some(s) if s.start == Start::Delayed && s.kind == Kind::Task => {
@@ -89,10 +76,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         | Key::HealthStartPeriod
         | Key::HealthAction => health(key, service),
         Key::RestartPolicy => match service {
-            Some(s) if s.kind != Kind::Service && restarts_after_success(s) => refused(
-                "a oneshot or task that is started again after success would never be done",
-                "use `on-failure` or `never`, or a schedule",
-            ),
+            Some(s) if s.kind != Kind::Service && restarts_after_success(s) => endless(),
             Some(s) if s.kind != Kind::Service && s.restart.policy != RestartPolicy::Never && !since(target, 244) => {
                 host("before version 244 systemd does not restart oneshot services")
             }
@@ -111,10 +95,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::StopCommand => command(service.and_then(|s| s.stop.command.as_ref()), "ExecStop="),
         Key::StopSignal => match service.map(|s| s.stop.signal) {
             None | Some(StopSignal::Signal(_)) => native("KillSignal="),
-            Some(StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close) => refused(
-                "this way of stopping exists on Windows only",
-                "name a signal, and put this one below `[service.NAME.on.windows]`",
-            ),
+            Some(StopSignal::CtrlC | StopSignal::CtrlBreak | StopSignal::Close) => windows_stop(),
         },
         Key::StopTimeout => native("TimeoutStopSec="),
         Key::StopKill => match service.map(|s| s.stop.kill) {
@@ -239,7 +220,7 @@ pub(super) fn is_hosted(service: &Service, target: &Target) -> bool {
             .given
             .keys()
             .filter(|key| !matches!(key, Key::SecurityProfile | Key::SecuritySecrets | Key::SecurityCapabilities))
-            .any(|key| matches!(answer(*key, Some(service), target), Host(_))),
+            .any(|key| matches!(answer(*key, Some(service), target), Answer::Host(_))),
     }
 }
 
@@ -275,7 +256,7 @@ fn command(argv: Option<&Vec<String>>, by: &'static str) -> Answer {
         return refused(format!("an argument {why}, which no program can be given"), "leave it out");
     }
     match quote::program_refused(program) {
-        Some(why) => Host(format!("the program's path {why}").into()),
+        Some(why) => host(format!("the program's path {why}")),
         None => native(by),
     }
 }
@@ -285,7 +266,7 @@ fn env(service: Option<&Service>) -> Answer {
         s.env.iter().find_map(|(name, value)| quote::variable_refused(name, value).map(|why| (name, why)))
     });
     match bad {
-        Some((name, why)) => Host(format!("`{name}` {why}").into()),
+        Some((name, why)) => host(format!("`{name}` {why}")),
         None => native("Environment="),
     }
 }
@@ -328,10 +309,7 @@ fn health(key: Key, service: Option<&Service>) -> Answer {
 }
 
 fn codes(list: Option<&Vec<i32>>, by: &'static str) -> Answer {
-    match list.and_then(|list| list.iter().find(|code| !(0..=255).contains(*code))) {
-        Some(code) => refused(format!("no program on Linux can exit with {code}"), "use codes from 0 to 255"),
-        None => native(by),
-    }
+    list.and_then(|list| impossible_code(list, "Linux")).unwrap_or_else(|| native(by))
 }
 
 fn watch_paths(service: Option<&Service>) -> Answer {
@@ -380,7 +358,7 @@ fn others_host(service: &Service, target: &Target) -> bool {
                             | Key::SecurityCapabilities
                     )
                 })
-                .any(|key| matches!(answer(*key, Some(service), target), Host(_)))
+                .any(|key| matches!(answer(*key, Some(service), target), Answer::Host(_)))
 }
 
 fn log_file(service: Option<&Service>, target: &Target) -> Answer {
@@ -520,7 +498,7 @@ fn stop_hooks(service: Option<&Service>, list: fn(&Service) -> &Vec<Hook>, by: &
 fn commands(hooks: &[Hook], by: &'static str) -> Option<Answer> {
     hooks.iter().find_map(|hook| match &hook.action {
         crate::service::HookAction::Command(argv) => {
-            Some(command(Some(argv), by)).filter(|answer| !matches!(answer, Native(_)))
+            Some(command(Some(argv), by)).filter(|answer| !matches!(answer, Answer::Native(_)))
         }
         crate::service::HookAction::Webhook(_) => Some(host("systemd sends no requests")),
     })

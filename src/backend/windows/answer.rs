@@ -3,36 +3,12 @@
 //! The service control manager starts and stops processes that speak its protocol, keeps their configuration and orders
 //! them; what is done with an ordinary program is all done by daemonctl's host, which is that process.
 
-use std::borrow::Cow;
-
 use super::settings;
+use crate::backend::answer::{foreign, host, native, refused, secrets_without_credentials, unless};
 use crate::backend::{Answer, Target};
 use crate::key::Key;
 use crate::layout::Scope;
-use crate::service::{Dependency, KillScope, Profile, ReloadAction, Secret, Service, StopSignal, WatchAction};
-
-fn native(by: impl Into<Cow<'static, str>>) -> Answer {
-    Answer::Native(by.into())
-}
-
-fn host(by: impl Into<Cow<'static, str>>) -> Answer {
-    Answer::Host(by.into())
-}
-
-fn refused(why: impl Into<Cow<'static, str>>, remedy: impl Into<Cow<'static, str>>) -> Answer {
-    Answer::Refused { why: why.into(), remedy: remedy.into() }
-}
-
-/// Refused for this service if `is` holds of it.
-fn unless(
-    service: Option<&Service>,
-    is: impl Fn(&Service) -> bool,
-    otherwise: Answer,
-    why: &'static str,
-    remedy: &'static str,
-) -> Answer {
-    if service.is_some_and(is) { refused(why, remedy) } else { otherwise }
-}
+use crate::service::{Dependency, KillScope, Profile, ReloadAction, Service, StopSignal, WatchAction};
 
 pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> Answer {
     if target.scope == Scope::User {
@@ -68,7 +44,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Instances => native("one service an instance, NAME@INSTANCE"),
         Key::Host => native("nothing: every service runs under the host here"),
         Key::Type => host("a oneshot has completed when it ends with success"),
-        Key::Requires => match service.and_then(foreign) {
+        Key::Requires => match foreign(service.map(|s| &s.requires)) {
             Some(name) => refused(
                 format!("`{name}` is a unit of another service manager"),
                 "name a service of Windows in `dependencies` of `[service.NAME.windows]`",
@@ -176,12 +152,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::SecurityCapabilities => {
             refused("capabilities are a thing of Linux", "give `required_privileges` in `[service.NAME.windows]`")
         }
-        Key::SecuritySecrets => unless(
+        Key::SecuritySecrets => secrets_without_credentials(
             service,
-            |s| s.security.secrets.values().any(|secret| matches!(secret, Secret::Credential(_))),
             host("variables, read at each start from files that only administrators and the service can read"),
-            "credentials are a thing of systemd's",
-            "name a source: `{ file = ... }`, `{ env = ... }` or `{ command = ... }`",
         ),
         Key::HooksPreStart | Key::HooksPostStart | Key::HooksPreStop | Key::HooksPostStop => {
             host("run by the host, as the service's account")
@@ -198,21 +171,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
     }
 }
 
-/// A unit of another manager that the service requires.
-fn foreign(service: &Service) -> Option<&str> {
-    service.requires.iter().find_map(|dependency| match dependency {
-        Dependency::Foreign(name) => Some(name.as_str()),
-        Dependency::Service(_) => None,
-    })
-}
-
 /// The manager's one sort of dependency starts the other service too, and fails with it: this order is daemonctl's.
 fn order(list: Option<&Vec<Dependency>>) -> Answer {
-    let foreign = list.into_iter().flatten().find_map(|dependency| match dependency {
-        Dependency::Foreign(name) => Some(name),
-        Dependency::Service(_) => None,
-    });
-    match foreign {
+    match foreign(list) {
         None => native(
             "the order in which daemonctl starts and stops; at boot the manager starts all at once that `requires` does not order",
         ),

@@ -1,5 +1,7 @@
 //! The mechanisms that differ by operating system, with the same signatures everywhere.
 
+mod launch;
+mod touch;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
@@ -8,3 +10,6 @@ pub use unix::*;
 mod windows;
 #[cfg(windows)]
 pub use windows::*;
+
+pub use launch::{Launch, Output};
+pub use touch::{Touch, What};

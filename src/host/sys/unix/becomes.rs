@@ -10,7 +10,7 @@ use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use super::cgroup::Group;
 use super::files_limit;
 use super::sandbox::Sandbox;
-use super::spawn::Launch;
+use crate::host::sys::launch::Launch;
 use crate::service::Priority;
 
 pub(super) struct Becomes {

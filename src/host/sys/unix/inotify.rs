@@ -1,33 +1,8 @@
 //! Events of files: inotify on Linux; other systems have none that follow folders by path, and the backends refuse `watch`
 //! there.
 
-use std::ffi::OsString;
 use std::io;
 use std::path::Path;
-
-/// Something that happened in a watched folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Touch {
-    /// The watch; None: of any, events were lost.
-    pub watch: Option<i32>,
-    /// The entry; None: the folder itself.
-    pub name: Option<OsString>,
-    /// What.
-    pub what: What,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
-    /// It was written to and closed.
-    Written,
-    /// It came to be; a file is perhaps still being written.
-    Created,
-    /// Something else: moved here or away, deleted, touched.
-    Other,
-    /// The watch is over: the folder is gone.
-    Over,
-}
 
 #[cfg(target_os = "linux")]
 mod real {
@@ -37,7 +12,8 @@ mod real {
 
     use tokio::io::unix::AsyncFd;
 
-    use super::{Path, Touch, What, io};
+    use super::{Path, io};
+    use crate::host::sys::touch::{Touch, What};
 
     /// An instance, which holds any number of watches.
     #[derive(Debug)]
@@ -105,7 +81,8 @@ mod real {
 
 #[cfg(not(target_os = "linux"))]
 mod real {
-    use super::{Path, Touch, io};
+    use super::{Path, io};
+    use crate::host::sys::touch::Touch;
 
     /// There is none here.
     #[derive(Debug)]

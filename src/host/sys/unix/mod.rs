@@ -42,7 +42,7 @@ pub use disk::{
 };
 pub use fifo::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
-pub use inotify::{Touch, Watcher, What, watch_limit};
+pub use inotify::{Watcher, watch_limit};
 pub use lock::{Lock, hold_lock};
 pub use memory::{be_frugal, give_back as give_back_memory};
 pub use private::{make_private_folder, read_private};
@@ -53,7 +53,7 @@ pub use process::{
 pub use sandbox::{Sandbox, sandbox_possible};
 pub use shared::Shared;
 pub use signals::{Signals, Told};
-pub use spawn::{Launch, Output, close_stdout, first_line, in_own_session, spawn};
+pub use spawn::{close_stdout, first_line, in_own_session, spawn};
 pub use tick::Tick;
 pub use tree::{
     HAS_PROCESS_GROUPS, Member, NOBODY, everyone_marked, in_group_of, mark_of, members, own_children, tree_of,

@@ -7,61 +7,13 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{ChildStdout, Command};
 use std::time::Duration;
 
-use super::account::Account;
 use super::becomes::Becomes;
-use super::cgroup::Group;
-use super::sandbox::Sandbox;
-use crate::service::{Priority, StopSignal};
-
-/// Where a child's output goes.
-#[derive(Debug)]
-pub enum Output {
-    /// Nowhere.
-    Null,
-    /// To this file or pipe.
-    File(File),
-    /// For standard error: where standard output goes.
-    Stdout,
-    /// Where ours goes.
-    Inherit,
-}
-
-/// A child to be made.
-#[derive(Debug)]
-pub struct Launch<'a> {
-    /// Program and arguments.
-    pub argv: &'a [String],
-    /// Its whole environment.
-    pub env: Vec<(String, String)>,
-    /// Where it starts.
-    pub dir: PathBuf,
-    /// Permission bits that its files lose.
-    pub umask: Option<u32>,
-    /// Who it runs as.
-    pub account: &'a Account,
-    /// The group with its limits that it joins.
-    pub group: Option<&'a Group>,
-    /// The mark of its run; empty: none.
-    pub mark: &'a str,
-    /// What it is shut into.
-    pub sandbox: Option<&'a Sandbox>,
-    /// Most open files.
-    pub open_files: Option<u64>,
-    /// How it will be asked to end.
-    pub stop: StopSignal,
-    /// How it is scheduled.
-    pub priority: Option<Priority>,
-    /// Standard input; None: it is empty.
-    pub stdin: Option<File>,
-    /// Standard output.
-    pub stdout: Output,
-    /// Standard error.
-    pub stderr: Output,
-}
+use crate::host::sys::launch::Launch;
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+use crate::host::sys::launch::Output;
 
 /// Runs the program, and returns its process id once the program was really loaded.
 pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {

@@ -18,7 +18,7 @@ use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, SigmaskHow, sigprocmask};
 
 use super::becomes::Becomes;
-use super::spawn::{Launch, Output};
+use crate::host::sys::launch::{Launch, Output};
 
 const STACK: usize = 32 * 1024;
 

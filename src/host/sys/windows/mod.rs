@@ -46,11 +46,11 @@ pub use sandbox::{Sandbox, sandbox_possible};
 pub use scm::Above;
 pub use shared::Shared;
 pub use signals::{Signals, Told};
-pub use spawn::{Launch, Output, close_stdout, first_line, forget_inherited, in_own_session, spawn};
+pub use spawn::{close_stdout, first_line, forget_inherited, in_own_session, spawn};
 pub use text::text_of;
 pub use tick::Tick;
 pub use usage::{Stray, strays, usage};
-pub use watch::{Touch, Watcher, What, watch_limit};
+pub use watch::{Watcher, watch_limit};
 pub use yardstick::until_another_ran;
 
 /// The service control manager limits nobody: the host's job does.

@@ -24,58 +24,11 @@ use windows_sys::Win32::System::Threading::{
     STARTF_USESTDHANDLES, STARTUPINFOEXW, TerminateProcess, UpdateProcThreadAttribute,
 };
 
-use super::account::Account;
 use super::handle::{check, size_of_it, wide};
 use super::job::Group;
-use super::sandbox::Sandbox;
+use crate::host::sys::launch::{Launch, Output};
 use crate::quote::windows::CommandLine;
 use crate::service::{Priority, StopSignal};
-
-/// Where a child's output goes.
-#[derive(Debug)]
-pub enum Output {
-    /// Nowhere.
-    Null,
-    /// To this file or pipe.
-    File(File),
-    /// For standard error: where standard output goes.
-    Stdout,
-    /// Where ours goes.
-    Inherit,
-}
-
-/// A child to be made.
-#[derive(Debug)]
-pub struct Launch<'a> {
-    /// Program and arguments.
-    pub argv: &'a [String],
-    /// Its whole environment.
-    pub env: Vec<(String, String)>,
-    /// Where it starts.
-    pub dir: PathBuf,
-    /// Nothing here: files inherit the access list of their folder.
-    pub umask: Option<u32>,
-    /// Who it runs as: who we run as.
-    pub account: &'a Account,
-    /// The job it is made in; None: one of its own, which ends with it.
-    pub group: Option<&'a Group>,
-    /// What it may do: there is no such thing here.
-    pub sandbox: Option<&'a Sandbox>,
-    /// Nothing here: its job is its mark.
-    pub mark: &'a str,
-    /// Nothing here: there is no such limit.
-    pub open_files: Option<u64>,
-    /// How it will be asked to end: Ctrl-Break needs a process group, which knows no Ctrl-C.
-    pub stop: StopSignal,
-    /// How it is scheduled.
-    pub priority: Option<Priority>,
-    /// Standard input; None: it is empty.
-    pub stdin: Option<File>,
-    /// Standard output.
-    pub stdout: Output,
-    /// Standard error.
-    pub stderr: Output,
-}
 
 /// Runs the program, and returns its process id.
 pub fn spawn(launch: Launch<'_>) -> io::Result<i32> {

@@ -23,30 +23,7 @@ use windows_sys::Win32::System::Threading::CreateEventW;
 
 use super::handle::{check, owned};
 use super::wait::Wait;
-
-/// Something that happened in a watched folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Touch {
-    /// The watch; None: of any, events were lost.
-    pub watch: Option<i32>,
-    /// The entry; None: the folder itself.
-    pub name: Option<OsString>,
-    /// What.
-    pub what: What,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
-    /// It was written to and closed.
-    Written,
-    /// It came to be; a file is perhaps still being written.
-    Created,
-    /// Something else: written to, moved here or away, deleted, touched.
-    Other,
-    /// The watch is over: the folder is gone.
-    Over,
-}
+use crate::host::sys::touch::{Touch, What};
 
 const EVENTS: u32 = FILE_NOTIFY_CHANGE_FILE_NAME
     | FILE_NOTIFY_CHANGE_DIR_NAME
