@@ -63,7 +63,7 @@ fn many_changes_in_a_row_are_one() {
     for text in ["1", "2", "3", "4"] {
         fs::write(&file, text).expect("write");
     }
-    until(|| runs.exists()).expect("the command runs");
+    until(|| fs::read_to_string(&runs).is_ok_and(|text| text.ends_with('\n'))).expect("the command has run");
     assert_eq!(fs::read_to_string(&runs).expect("read"), format!("run {main}\n"));
     fs::write(&file, "5").expect("write");
     until(|| fs::read_to_string(&runs).is_ok_and(|text| text.lines().count() == 2)).expect("it runs again");
