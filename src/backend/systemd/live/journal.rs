@@ -88,11 +88,13 @@ pub(super) fn last_lines(service: &str, scope: Scope, facts: &Facts, count: usiz
         return own.into();
     }
     // In user scope journald looks up whose line it is by the process, and one that has ended by then is nobody's.
-    if let (Scope::User, Some(pid), Some(started)) = (scope, facts.last_pid, facts.started) {
+    let processes = if scope == Scope::User { processes(&names::unit(id, "service"), facts) } else { Vec::new() };
+    if let Some(began) = processes.iter().map(|(_, began)| *began).min() {
         let of_process = || {
             let mut command = journalctl();
-            command.args([format!("_PID={pid}"), format!("_UID={}", crate::system::machine::ids().0)]);
-            command.arg(format!("--since=@{}", (started / 1_000_000).saturating_sub(1)));
+            command.args(processes.iter().map(|(pid, _)| format!("_PID={pid}")));
+            command.arg(format!("_UID={}", crate::system::machine::ids().0));
+            command.arg(format!("--since=@{}", began.saturating_sub(1)));
             command
         };
         // A user can't have journald write down first what is still on its way.
@@ -103,6 +105,29 @@ pub(super) fn last_lines(service: &str, scope: Scope, facts: &Facts, count: usiz
         }
     }
     about.into()
+}
+
+/// The processes of a user's unit, its main one and those of its hooks, and when each began in seconds of Unix time.
+fn processes(unit: &str, facts: &Facts) -> Vec<(u32, u64)> {
+    let mut all: Vec<_> = facts.last_pid.zip(facts.started.map(|micros| micros / 1_000_000)).into_iter().collect();
+    let shown = crate::system::commands::Command::new("systemctl")
+        .args(["--user", "--no-pager", "show", "--timestamp=unix", "-p", "ExecStartPre,ExecStartPost", "--", unit])
+        .env("LC_ALL", "C")
+        .run();
+    // Before version 251 it had no such times. What hooks said is then shown only as far as journald knew them.
+    if let Some(shown) = shown.ok().filter(crate::system::commands::Ended::success) {
+        all.extend(shown.text().lines().filter_map(hook_process));
+    }
+    all
+}
+
+/// Of a line of `systemctl show`: `ExecStartPre={ path=... ; start_time=[@1795250995] ; stop_time=... ; pid=88 ; ... }`.
+fn hook_process(line: &str) -> Option<(u32, u64)> {
+    // The command's own words come before it.
+    let (_, times) = line.rsplit_once(" ; start_time=[@")?;
+    let (began, rest) = times.split_once(']')?;
+    let (pid, _) = rest.split_once(" ; pid=")?.1.split_once(' ')?;
+    Some((pid.parse().ok().filter(|pid| *pid != 0)?, began.parse().ok()?))
 }
 
 /// How long lines that a program wrote just before it ended may be on their way through journald.
@@ -383,6 +408,17 @@ mod tests {
         assert!(is_of_last_run(&at(1000, 8), &facts));
         assert!(!is_of_last_run(&at(999, 6), &facts));
         assert!(is_of_last_run(&at(999, 6), &Facts::default()));
+    }
+
+    #[test]
+    fn the_processes_of_hooks() {
+        let line = "ExecStartPre={ path=/bin/sh ; argv[]=/bin/sh -c : ; start_time=[@7] ; pid=1 ; ignore_errors=no ; \
+                    start_time=[@1795250995] ; stop_time=[@1795250995] ; pid=89 ; code=exited ; status=9 }";
+        assert_eq!(hook_process(line), Some((89, 1_795_250_995)));
+        let not_run = "ExecStartPost={ path=/bin/true ; argv[]=/bin/true ; ignore_errors=no ; start_time=[n/a] ; \
+                       stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }";
+        assert_eq!(hook_process(not_run), None);
+        assert_eq!(hook_process("ExecStartPre="), None);
     }
 
     #[test]
