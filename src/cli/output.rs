@@ -163,6 +163,7 @@ pub(super) fn error_json(error: &Error) -> serde_json::Value {
             "code": error.exit().code(),
             "details": error.details(),
             "hints": error.hints(),
+            "manifest": error.manifest_errors().map(crate::manifest::ManifestErrors::json).unwrap_or_default(),
         }
     })
 }

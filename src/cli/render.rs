@@ -97,7 +97,8 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
                 Body::File { content, mode, .. } => system::files::replace(&path, content, *mode, None)?,
                 Body::Link { target } => system::files::replace_link(&path, target)?,
                 Body::Scm(config) => {
-                    let mut json = serde_json::to_vec_pretty(config).unwrap_or_default();
+                    let mut json = serde_json::to_vec_pretty(config)
+                        .map_err(|error| Error::failed(format!("cannot write the configuration as JSON: {error}")))?;
                     json.push(b'\n');
                     system::files::replace(&path, &json, 0o644, None)?;
                 }

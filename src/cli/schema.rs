@@ -70,6 +70,9 @@ struct ErrorBody {
     /// What to do about it.
     #[serde(default)]
     hints: Vec<String>,
+    /// Each fault of the manifest, where that is what is wrong.
+    #[serde(default)]
+    manifest: Vec<crate::manifest::ManifestErrorJson>,
 }
 
 /// Prints the schema.

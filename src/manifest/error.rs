@@ -83,6 +83,19 @@ pub struct ManifestErrorJson {
     pub expected: Option<String>,
     /// The remedy.
     pub hint: Option<String>,
+    /// Other places that have to do with it, such as the first of two that contradict each other.
+    pub related: Vec<RelatedJson>,
+}
+
+/// A place that a fault refers to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
+pub struct RelatedJson {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+    /// What is there.
+    pub message: String,
 }
 
 impl ManifestErrors {
@@ -152,6 +165,10 @@ impl ManifestErrors {
     #[must_use]
     pub fn json(&self) -> Vec<ManifestErrorJson> {
         let file = self.source.name().to_string_lossy();
+        let related = |at: Span, label: &str| {
+            let position = self.source.position(at);
+            RelatedJson { line: position.line, column: position.column, message: label.to_owned() }
+        };
         let one = |error: &ManifestError| {
             let position = self.source.position(error.at);
             ManifestErrorJson {
@@ -161,6 +178,7 @@ impl ManifestErrors {
                 message: error.message.clone(),
                 expected: error.expected.clone(),
                 hint: error.hint.clone(),
+                related: error.related.iter().map(|(at, label)| related(*at, label)).collect(),
             }
         };
         self.errors.iter().map(one).collect()

@@ -62,7 +62,7 @@ mod windows;
 pub use build::ResolveDirs;
 pub use calendar::parse_calendar;
 pub(crate) use error::nearest;
-pub use error::{ManifestError, ManifestErrorJson, ManifestErrors};
+pub use error::{ManifestError, ManifestErrorJson, ManifestErrors, RelatedJson};
 pub use folders::folders;
 pub use parse::{MAX_SIZE, Manifest, parse};
 pub use resolve::resolve;

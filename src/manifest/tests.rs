@@ -215,6 +215,14 @@ fn an_error_has_the_exit_code_of_manifests() {
     assert_eq!(error.manifest_errors().unwrap().json()[0].line, 1);
 }
 
+#[test]
+fn machines_are_told_of_the_other_place_too() {
+    let text = "[service.a]\nexec = 'a'\nlogs = { to = ['file'], max_size = '9MiB', total = '1MiB' }\n";
+    let told = on(text, &target(BackendKind::Systemd, "linux", Scope::System)).unwrap_err().json();
+    let related = told.iter().flat_map(|fault| &fault.related).next();
+    assert_eq!(related.map(|at| (at.line, at.message.as_str())), Some((3, "the size of one file")), "{told:#?}");
+}
+
 fn any_manifest(text: &[u8]) {
     let made = parse(text, Path::new("m.toml")).and_then(|manifest| {
         let target = target(BackendKind::Systemd, "linux", Scope::System);

@@ -16,6 +16,11 @@ fn all_errors_at_once() {
     assert!(ran.stderr.matches("error:").count() >= 4, "{ran}");
     let json = t.run(&["check", "bad.toml", "--json"]).exits(6).json();
     assert!(json["error"]["message"].as_str().unwrap().contains("bad.toml"), "{json:#}");
+    let faults = json["error"]["manifest"].as_array().unwrap();
+    assert_eq!(faults.len(), ran.stderr.matches("error:").count(), "{json:#}");
+    let first = &faults[0];
+    assert_eq!((&first["file"], &first["line"], &first["column"]), (&"bad.toml".into(), &2.into(), &1.into()));
+    assert!(first.to_string().contains("`exec`"), "the nearest key is named: {first:#}");
 }
 
 #[test]
