@@ -59,14 +59,24 @@ pub fn generations(current: &Path, archive: Option<&Path>) -> Vec<PathBuf> {
     super::read::generations(current, archive)
 }
 
-/// Compresses rotated files, throws away what is too much, and what a killed supervisor was making. For a thread of its
+/// Throws away what goes whatever compressing may save; true: there is more to do, for [`keep_house`]. For a thread of its
 /// own.
+pub fn throw_away_first(current: &Path, retention: &Retention) -> bool {
+    // How much `total` allows shows when all is compressed.
+    let total = retention.total.filter(|_| retention.compress == Compress::None);
+    let _ = throw_away(current, &Retention { total, ..retention.clone() }, wall::system_now());
+    let archive = retention.archive.as_deref();
+    !super::read::unfinished(current, archive).is_empty()
+        || retention.compress != Compress::None && !super::read::plain(current, archive).is_empty()
+        || total != retention.total
+}
+
+/// Compresses rotated files, throws away what is too much, and what a killed supervisor was making. For one thread at a
+/// time, its own.
 pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
     for unfinished in super::read::unfinished(current, retention.archive.as_deref()) {
         fs::remove_file(&unfinished)?;
     }
-    // What goes anyway need not be compressed first; how much `total` allows shows after it.
-    let thrown = throw_away(current, &Retention { total: None, ..retention.clone() }, wall::system_now());
     let mut compressed = Ok(());
     for path in super::read::plain(current, retention.archive.as_deref()) {
         let done = match retention.compress {
@@ -87,7 +97,7 @@ pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
         compressed = compressed.and(done);
     }
     // What could not be compressed must not keep the rest from being thrown away.
-    throw_away(current, retention, wall::system_now()).and(thrown).and(compressed)
+    throw_away(current, retention, wall::system_now()).and(compressed)
 }
 
 fn compress(
@@ -103,9 +113,13 @@ fn compress(
     let (unfinished, finished) = (with(&format!(".{extension}.tmp")), with(&format!(".{extension}")));
     if finished.exists() {
         // All that a killed supervisor had left to do.
-        return fs::remove_file(path);
+        return remove(path);
     }
-    let mut input = fs::File::open(path)?;
+    let mut input = match fs::File::open(path) {
+        // Thrown away meanwhile.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        opened => opened?,
+    };
     let _ = fs::remove_file(&unfinished);
     let mut output = crate::host::sys::create_log(&unfinished)?;
     let done = encode(&mut input, &mut output).and_then(|()| output.sync_all());
@@ -114,7 +128,15 @@ fn compress(
         return Err(error);
     }
     fs::rename(&unfinished, &finished)?;
-    fs::remove_file(path)
+    remove(path)
+}
+
+/// Removes a file that another thread may have thrown away before.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// Deletes what count, age and total size do not allow.
@@ -128,7 +150,7 @@ pub fn throw_away(current: &Path, retention: &Retention, now: SystemTime) -> io:
         let too_old = retention.max_age.is_some_and(|oldest| age > oldest);
         let too_much = retention.total.is_some_and(|total| bytes + metadata.len() > total);
         if too_many || too_old || too_much {
-            fs::remove_file(&path)?;
+            remove(&path)?;
         } else {
             kept += 1;
             bytes += metadata.len();
