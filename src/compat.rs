@@ -19,7 +19,7 @@ use crate::install;
 use crate::layout::Scope;
 use crate::prepare;
 use crate::report::State;
-use crate::session::{Options, Selection, Session};
+use crate::session::{Missing, Options, Selection, Session};
 use crate::system::{files, machine};
 
 /// daemonctl behind the trait of the `service-manager` crate.
@@ -57,7 +57,10 @@ impl Manager {
         let name = label.to_qualified_name();
         let selection = Selection::These { names: [name.clone()].into(), manifests: Vec::new() };
         let groups = session.select(&selection)?;
-        groups.into_iter().next().ok_or_else(|| session.not_installed(&[name]))
+        groups.into_iter().next().ok_or_else(|| {
+            let missing = Missing { names: vec![name], manifests: Vec::new() };
+            missing.error(&session.receipts, session.layout.scope)
+        })
     }
 
     fn install_checked(&self, ctx: &ServiceInstallCtx) -> Result<()> {

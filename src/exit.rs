@@ -2,10 +2,11 @@
 //!
 //! Scripts branch on these numbers, so they never change their meaning.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What a command's exit status says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Exit {
     /// 0: done; for `status`: running.

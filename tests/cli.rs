@@ -19,6 +19,8 @@ mod help;
 mod init;
 #[path = "cli/json.rs"]
 mod json;
+#[path = "cli/names.rs"]
+mod names;
 #[path = "cli/pages.rs"]
 mod pages;
 #[path = "cli/plain.rs"]

@@ -18,7 +18,7 @@ pub struct Args {
     #[arg(value_name = "MANIFEST")]
     manifest: PathBuf,
     /// Check for this target instead of this machine (no file or user of this machine is looked at)
-    #[arg(long, value_name = "NAME", value_parser = super::parse_backend)]
+    #[arg(long, value_name = "NAME", value_parser = super::backends())]
     target: Option<BackendKind>,
 }
 

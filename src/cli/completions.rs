@@ -1,6 +1,6 @@
 //! `daemonctl completions SHELL`.
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::{Cli, Context, views};
@@ -19,8 +19,30 @@ pub struct Args {
 pub fn run(args: &Args, _: &Context) -> Result<Report> {
     let shell = args.shell.or_else(Shell::from_env).unwrap_or(Shell::Bash);
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "daemonctl", &mut script);
+    clap_complete::generate(shell, &mut shown(), "daemonctl", &mut script);
     Ok(Report::done(views::text(String::from_utf8_lossy(&script).into_owned())))
+}
+
+/// The command line without what `--help` doesn't show either, which scripts of most shells would offer.
+fn shown() -> Command {
+    without_hidden(&Cli::command())
+}
+
+fn without_hidden(command: &Command) -> Command {
+    // A command keeps its names for ever; the process ends with the script.
+    let name = |name: &str| -> &'static str { name.to_owned().leak() };
+    let mut kept = Command::new(name(command.get_name()));
+    kept = match command.get_about() {
+        Some(about) => kept.about(about.clone()),
+        None => kept,
+    };
+    kept = match command.get_version() {
+        Some(version) => kept.version(name(version)),
+        None => kept,
+    };
+    kept.visible_aliases(command.get_visible_aliases().map(name))
+        .args(command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned())
+        .subcommands(command.get_subcommands().filter(|command| !command.is_hide_set()).map(without_hidden))
 }
 
 #[cfg(test)]
@@ -32,9 +54,11 @@ mod tests {
     fn each_shell_gets_a_script_that_knows_the_verbs() {
         for shell in Shell::value_variants() {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "daemonctl", &mut script);
+            clap_complete::generate(*shell, &mut shown(), "daemonctl", &mut script);
             let script = String::from_utf8(script).unwrap();
             assert!(script.contains("uninstall") && script.contains("restart"), "{shell}");
+            assert!(script.contains("apply") && script.contains("embedded"), "{shell}");
+            assert!(!script.contains("console-event") && !script.contains("on-demand"), "{shell}");
         }
     }
 }

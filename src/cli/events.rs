@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use super::logs::{Count, parse_lines, parse_when};
+use super::stretch::{Range, Stretch};
 use super::style::{self, BOLD, DIM, GREEN, RED, YELLOW, paint};
 use super::{Context, output};
 use crate::backend::BackendKind;
@@ -14,40 +14,20 @@ use crate::report::{Report, Style};
 use crate::service::Service;
 use crate::session::{Selection, Session};
 
-/// Events that are shown where nothing says how many.
-const USUAL: usize = 100;
-
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Services, instances (web@1), or manifests whose services are meant; none: all
     #[arg(value_name = "NAME|MANIFEST")]
     names: Vec<String>,
-    /// Go on with what happens from now on
-    #[arg(long, short)]
-    follow: bool,
-    /// The last so many, or all (the default is 100, and all with --since or --until)
-    #[arg(long, short = 'n', value_name = "N|all", value_parser = parse_lines)]
-    lines: Option<Count>,
-    /// Not before: 10m, 2h30m (ago), today, yesterday, 2026-01-31, "2026-01-31 12:00", RFC 3339
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Not after; as --since
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    stretch: Stretch,
 }
 
 /// Shows them.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
-    let now = crate::system::local_time(crate::system::now());
-    let time = |text: &Option<String>| text.as_deref().map(|text| parse_when(text, &now)).transpose();
-    let (since, until) = (time(&args.since)?, time(&args.until)?);
-    let last = match args.lines {
-        Some(Count::All) => None,
-        Some(Count::Last(count)) => Some(count),
-        None => (since.is_none() && until.is_none()).then_some(USUAL),
-    };
-    let query = Query { last, since, until, follow: args.follow };
+    let Range { last, since, until } = args.stretch.range()?;
+    let query = Query { last, since, until, follow: args.stretch.follow };
     let session = context.session()?;
     let groups = session.select(&Selection::from_words(&args.names)?)?;
     let (hosted, native) = apart(&session, &groups);

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{Context, views};
 use crate::error::{Error, Result};
@@ -45,6 +46,15 @@ enum Kind {
     Two,
 }
 
+/// `init --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Written {
+    /// The file that was written; null where the manifest was only printed.
+    file: Option<PathBuf>,
+    /// The manifest that was printed; null where it was written.
+    manifest: Option<String>,
+}
+
 /// Writes the manifest.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
     let exec = if args.command.is_empty() { vec!["./my-program".to_owned()] } else { detected(&args.command)? };
@@ -60,7 +70,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     };
     let text = manifest::starter(kind, &name, &exec);
     if args.output == Path::new("-") {
-        return Ok(Report::done(views::said(text.clone(), json!({ "manifest": text }))));
+        return Ok(Report::done(views::said(
+            text.clone(),
+            views::to_json(&Written { file: None, manifest: Some(text) }),
+        )));
     }
     let path = system::absolute(&args.output)?;
     if !args.force && files::look(&path)? != files::Found::Absent {
@@ -74,7 +87,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     } else {
         format!("wrote {shown}\nlook at it, then: daemonctl check {shown}; daemonctl install {shown}\n")
     };
-    Ok(Report::done(views::said(said, json!({ "file": path }))))
+    Ok(Report::done(views::said(said, views::to_json(&Written { file: Some(path), manifest: None }))))
 }
 
 /// The command as a manifest should have it: a program that exists becomes absolute, a script without an execute bit

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Context, progress, views};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
 use crate::facts::{Facts, Foreign};
 use crate::install::{self, Options, Planned, Prepared};
 use crate::prepare;
@@ -74,8 +75,17 @@ impl How {
     }
 }
 
-fn prepared(manifest: &Path, session: &mut Session) -> Result<Prepared> {
-    let read = prepare::read(manifest)?;
+fn prepared(manifest: &Path, how: &How, session: &mut Session) -> Result<Prepared> {
+    if how.password_stdin && manifest.as_os_str() == "-" {
+        return Err(Error::new(Exit::Usage, "standard input cannot be both the manifest and the password")
+            .hint("give the password by `--password-file` or `--password-env`"));
+    }
+    let read = prepare::read(manifest).map_err(|error| match manifest.to_str() {
+        Some(name) if session.receipts.contains_key(name) => error.hint(format!(
+            "`{name}` is a service that is installed: `start`, `stop` and `restart` take its name, install the manifest"
+        )),
+        _ => error,
+    })?;
     let kind = session.choice()?.backend;
     let target = session.target(kind)?;
     let facts: Box<dyn Facts> =
@@ -86,7 +96,7 @@ fn prepared(manifest: &Path, session: &mut Session) -> Result<Prepared> {
 /// Plans without a lock and without changing anything.
 pub(super) fn planned(manifest: &Path, how: &How, context: &Context) -> Result<Planned> {
     let mut session = context.session()?;
-    let prepared = prepared(manifest, &mut session)?;
+    let prepared = prepared(manifest, how, &mut session)?;
     let mut planned = install::plan(&mut session, &prepared, &how.options(), &mut progress::new(context))?;
     planned.notes.extend(session.leftover_note());
     Ok(planned)
@@ -98,7 +108,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
         return planned(&args.manifest, &args.how, context).map(|planned| Report::done(views::PlanView(planned)));
     }
     let mut session = context.session()?;
-    let prepared = prepared(&args.manifest, &mut session)?;
+    let prepared = prepared(&args.manifest, &args.how, &mut session)?;
     let mut progress = progress::new(context);
     let command = format!("install {}", prepared.manifest.display());
     let (_lock, notes) = session.lock(&command, &mut progress)?;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use jiff::{Timestamp, Zoned};
-
+use super::stretch::{Range, Stretch};
 use super::style::{self, DIM, paint};
 use super::{Context, output};
 use crate::backend::{BackendKind, embedded};
@@ -15,48 +14,23 @@ use crate::report::{Report, Style};
 use crate::service::Service;
 use crate::session::{Selection, Session};
 
-/// Lines that are shown where nothing says how many.
-const USUAL: usize = 100;
-
 /// Arguments.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Services, instances (web@1), or manifests whose services are meant; none: all
     #[arg(value_name = "NAME|MANIFEST")]
     names: Vec<String>,
-    /// Go on with what is written from now on
-    #[arg(long, short)]
-    follow: bool,
-    /// The last so many lines of each, or all (the default is 100, and all with --since or --until)
-    #[arg(long, short = 'n', value_name = "N|all", value_parser = parse_lines)]
-    lines: Option<Count>,
-    /// Not before: 10m, 2h30m (ago), today, yesterday, 2026-01-31, "2026-01-31 12:00", RFC 3339
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Not after; as --since
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    stretch: Stretch,
     /// Only lines that contain this text
     #[arg(long, value_name = "TEXT")]
     grep: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Count {
-    All,
-    Last(usize),
-}
-
-pub(super) fn parse_lines(text: &str) -> Result<Count, String> {
-    match text {
-        "all" => Ok(Count::All),
-        _ => text.parse().map(Count::Last).map_err(|_| "write a number, or `all`".to_owned()),
-    }
-}
-
 /// Shows them.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
-    let query = query(args, &crate::system::local_time(crate::system::now()))?;
+    let Range { last: lines, since, until } = args.stretch.range()?;
+    let query = LogQuery { lines, since, until, grep: args.grep.clone(), follow: args.stretch.follow };
     let mut session = context.session()?;
     let groups = places(session.select(&Selection::from_words(&args.names)?)?);
     let units: Vec<String> = groups.values().flatten().map(Service::id).collect();
@@ -122,43 +96,6 @@ fn several(groups: &BTreeMap<Place, Vec<Service>>) -> Error {
     };
     let error = Error::new(Exit::Usage, "services whose lines are in several places can't be followed together");
     groups.iter().map(of).fold(error, Error::detail).hint("name services of one place")
-}
-
-fn query(args: &Args, now: &Zoned) -> Result<LogQuery> {
-    let time = |text: &Option<String>| text.as_deref().map(|text| parse_when(text, now)).transpose();
-    let (since, until) = (time(&args.since)?, time(&args.until)?);
-    let lines = match args.lines {
-        Some(Count::All) => None,
-        Some(Count::Last(count)) => Some(count),
-        None => (since.is_none() && until.is_none()).then_some(USUAL),
-    };
-    Ok(LogQuery { lines, since, until, grep: args.grep.clone(), follow: args.follow })
-}
-
-/// A time: so long ago, a word, a date, a date and time of this place, or RFC 3339.
-pub(super) fn parse_when(text: &str, now: &Zoned) -> Result<Timestamp> {
-    let unclear = || {
-        Error::new(Exit::Usage, format!("`{text}` is no time"))
-            .hint("write `10m`, `2h30m`, `today`, `yesterday`, `2026-01-31`, `2026-01-31 12:00`, or RFC 3339")
-    };
-    let zoned = match text {
-        "now" => Ok(now.clone()),
-        "today" => now.start_of_day(),
-        "yesterday" => now.yesterday().and_then(|day| day.start_of_day()),
-        _ => {
-            if let Ok(time) = text.parse::<Timestamp>() {
-                return Ok(time);
-            }
-            if let Ok(span) = text.parse::<jiff::Span>() {
-                // `-10m` means ten minutes ago as well.
-                now.checked_sub(span.abs())
-            } else {
-                let civil = text.parse::<jiff::civil::DateTime>().map_err(|_| unclear())?;
-                civil.to_zoned(now.time_zone().clone())
-            }
-        }
-    };
-    zoned.map(|zoned| zoned.timestamp()).map_err(|_| unclear())
 }
 
 /// Lines kept to be sorted.
@@ -264,53 +201,10 @@ impl Dress {
 mod tests {
     use super::*;
 
-    fn now() -> Zoned {
-        "2026-03-10T12:00:00[Europe/Berlin]".parse().unwrap_or_else(|_| "2026-03-10T12:00:00[UTC]".parse().unwrap())
-    }
-
-    fn ago(text: &str) -> i64 {
-        now().timestamp().as_second() - parse_when(text, &now()).unwrap().as_second()
-    }
-
-    #[test]
-    fn times_are_understood() {
-        assert_eq!(ago("now"), 0);
-        assert_eq!(ago("10m"), 600);
-        assert_eq!(ago("-10m"), 600);
-        assert_eq!(ago("2h30m"), 9000);
-        assert_eq!(ago("1d"), 86400);
-        assert_eq!(ago("today"), 12 * 3600);
-        assert_eq!(ago("yesterday"), 36 * 3600);
-        assert_eq!(ago("2026-03-10 11:59"), 60);
-        assert_eq!(ago("2026-03-10"), 12 * 3600);
-        let exact = parse_when("2026-03-10T00:00:00Z", &now()).unwrap();
-        assert_eq!(exact.to_string(), "2026-03-10T00:00:00Z");
-        for wrong in ["", "soon", "10", "2026-13-01"] {
-            assert_eq!(parse_when(wrong, &now()).unwrap_err().exit(), Exit::Usage, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn a_time_means_all_lines_unless_a_number_is_given() {
-        let args = |lines, since: Option<&str>| Args {
-            names: Vec::new(),
-            follow: false,
-            lines,
-            since: since.map(str::to_owned),
-            until: None,
-            grep: None,
-        };
-        assert_eq!(query(&args(None, None), &now()).unwrap().lines, Some(USUAL));
-        assert_eq!(query(&args(None, Some("1h")), &now()).unwrap().lines, None);
-        assert_eq!(query(&args(Some(Count::Last(3)), Some("1h")), &now()).unwrap().lines, Some(3));
-        assert_eq!(parse_lines("all"), Ok(Count::All));
-        parse_lines("-1").unwrap_err();
-    }
-
     fn line(unit: &str, second: Option<i64>, message: &str) -> LogLine {
         LogLine {
             unit: unit.to_owned(),
-            time: second.map(|second| Timestamp::from_second(second).unwrap()),
+            time: second.map(|second| jiff::Timestamp::from_second(second).unwrap()),
             stream: Stream::Stdout,
             message: message.to_owned(),
         }

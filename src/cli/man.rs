@@ -40,8 +40,10 @@ pub fn run(args: &Args, _: &Context) -> Result<Report> {
         return Ok(Report::done(views::text(String::from_utf8_lossy(page).into_owned())));
     }
     let error = Error::new(Exit::Usage, format!("there is no page `{wanted}`"));
-    Err(match manifest::nearest(&wanted, pages.iter().map(|(name, _)| name.as_str())) {
-        Some(near) => error.hint(format!("there is `{near}`")),
+    // What all names begin with makes none of them more alike.
+    let commands = pages.iter().filter_map(|(name, _)| name.strip_prefix("daemonctl-"));
+    Err(match args.command.as_deref().and_then(|command| manifest::nearest(command, commands)) {
+        Some(near) => error.hint(format!("there is `daemonctl-{near}`: `daemonctl man {near}`")),
         None => error.hint("`daemonctl --help` lists the commands"),
     })
 }

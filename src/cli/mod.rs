@@ -4,10 +4,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::backend::BackendKind;
-use crate::error::Result;
+use crate::backend::{self, BackendKind};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
 use crate::layout::Scope;
 use crate::report::{Report, Style};
 use crate::session::{self, Session};
@@ -29,6 +31,7 @@ pub mod run;
 pub mod schema;
 pub mod status;
 mod status_view;
+mod stretch;
 pub mod style;
 pub mod supervise;
 pub mod support;
@@ -60,7 +63,7 @@ pub struct Globals {
     #[arg(long, global = true, help_heading = "Global options")]
     user: bool,
     /// The service manager, instead of the one that is detected
-    #[arg(long, global = true, value_name = "NAME", value_parser = parse_backend, help_heading = "Global options")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = backends(), hide_possible_values = true, help_heading = "Global options")]
     backend: Option<BackendKind>,
     /// Put everything below DIR, without asking any manager: for images and packages
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
@@ -68,20 +71,21 @@ pub struct Globals {
     /// Answer in JSON
     #[arg(long, global = true, help_heading = "Global options")]
     json: bool,
-    /// No remarks: only what was asked for
+    /// Only what was asked to be shown, and what failed
     #[arg(long, short, global = true, help_heading = "Global options")]
     quiet: bool,
 }
 
-fn parse_backend(name: &str) -> Result<BackendKind, String> {
-    BackendKind::from_name(name).ok_or_else(|| {
-        let names: Vec<_> = BackendKind::ALL.iter().map(|kind| kind.name()).collect();
-        format!("there are: {}", names.join(", "))
-    })
+/// The names of backends. Those that are not there yet are taken too, and refused by name later.
+fn backends() -> impl TypedValueParser<Value = BackendKind> {
+    let is_there = |kind: BackendKind| backend::ALL.iter().any(|backend| backend.kind() == kind);
+    let names = BackendKind::ALL.map(|kind| PossibleValue::new(kind.name()).hide(!is_there(kind)));
+    PossibleValuesParser::new(names)
+        .try_map(|name| BackendKind::from_name(&name).ok_or_else(|| format!("there is no backend `{name}`")))
 }
 
 fn parse_time(text: &str) -> Result<std::time::Duration, String> {
-    crate::manifest::parse_duration(text)
+    crate::manifest::parse_duration(text).map_err(|fault| format!("{fault}; write 30s, 5m or 1h30m"))
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,6 +167,31 @@ impl Globals {
         self.backend
     }
 
+    /// That they don't contradict each other. Where one stands before the command and the other behind it, the parser
+    /// doesn't see that.
+    fn check(&self) -> Result<()> {
+        if self.system && self.user {
+            return Err(Error::new(Exit::Usage, "`--system` and `--user` contradict each other"));
+        }
+        Ok(())
+    }
+
+    /// For a command that is daemonctl's own supervisor: no other backend, and nothing below `--root`, runs services.
+    fn check_supervisor(&self, command: &str) -> Result<()> {
+        if self.root.is_some() {
+            return Err(Error::new(Exit::Usage, format!("`{command}` cannot take `--root`: nothing runs below it"))
+                .hint("leave `--root` out to act on this machine"));
+        }
+        match self.backend {
+            None | Some(BackendKind::Embedded) => Ok(()),
+            Some(other) => {
+                let text =
+                    format!("`{command}` is daemonctl's own supervisor, which `--backend {}` is not", other.name());
+                Err(Error::new(Exit::Usage, text).hint("leave `--backend` out, or say `--backend embedded`"))
+            }
+        }
+    }
+
     /// The scope that was asked for.
     #[must_use]
     pub const fn scope(&self) -> Option<Scope> {
@@ -192,10 +221,10 @@ impl Context {
 pub fn main() -> u8 {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return output::usage(&error),
+        Err(error) => return output::usage(error),
     };
     let context = Context { style: style::detect(cli.globals.quiet), globals: cli.globals };
-    match dispatch(cli.command, &context) {
+    match context.globals.check().and_then(|()| dispatch(cli.command, &context)) {
         Ok(report) => match (output::report(&report, &context), report.passed_on) {
             // What could not be shown comes first.
             (exit, Some(status)) if exit == report.exit => status,

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 
+use clap::error::{ContextKind, ContextValue};
 use serde_json::json;
 
 use super::{Context, style};
@@ -45,13 +46,19 @@ pub(super) fn error(error: &Error, context: &Context) -> Exit {
 }
 
 /// Prints what clap has to say: help and version, or what is wrong with the command line. Gives the exit code.
-pub(super) fn usage(error: &clap::Error) -> u8 {
+pub(super) fn usage(mut error: clap::Error) -> u8 {
+    // Of the commands that sound alike, which come from the least to the most alike, the one that was meant.
+    if let Some(ContextValue::Strings(alike)) = error.get(ContextKind::SuggestedSubcommand)
+        && let Some(most) = alike.last().cloned()
+    {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::String(most));
+    }
     let wrong = error.use_stderr();
     if wrong && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.render().to_string();
-        let message = text.trim().trim_start_matches("error: ");
-        let shown = json!({ "error": { "message": message, "exit": Exit::Usage, "code": Exit::Usage.code() } });
-        let _ = write(&format!("{shown:#}\n"));
+        let message = text.trim().trim_start_matches("error: ").trim_end_matches(MORE).trim_end();
+        let told = Error::new(Exit::Usage, message).hint("`daemonctl COMMAND --help` shows how it is written");
+        let _ = write(&format!("{:#}\n", error_json(&told)));
         return Exit::Usage.code();
     }
     match error.print() {
@@ -60,6 +67,9 @@ pub(super) fn usage(error: &clap::Error) -> u8 {
         _ => Exit::Done.code(),
     }
 }
+
+/// How the parser ends what it says of a wrong command line.
+const MORE: &str = "For more information, try '--help'.";
 
 /// A line that is no answer, such as a remark while a command goes on, on standard error.
 pub(super) fn remark(text: &str, context: &Context) {

@@ -1,11 +1,11 @@
 //! `daemonctl render MANIFEST --target NAME`: the files that a manifest becomes, for any target, on any system.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::Value;
 
 use super::{Context, views};
 use crate::backend::windows::config::ScmConfig;
@@ -13,6 +13,7 @@ use crate::backend::{Artifact, BackendKind, Body, Target};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::facts::{Facts, Foreign};
+use crate::install::Prepared;
 use crate::layout::{Scope, without_root};
 use crate::report::Report;
 use crate::session::backend;
@@ -25,7 +26,7 @@ pub struct Args {
     #[arg(value_name = "MANIFEST")]
     manifest: PathBuf,
     /// For this service manager, on whatever machine; without it: this machine's
-    #[arg(long, value_name = "NAME", value_parser = super::parse_backend)]
+    #[arg(long, value_name = "NAME", value_parser = super::backends())]
     target: Option<BackendKind>,
     /// Write the files below DIR instead of printing them
     #[arg(long, short, value_name = "DIR")]
@@ -37,6 +38,8 @@ pub struct Args {
 pub(super) struct Rendered {
     /// The backend it was rendered for.
     backend: String,
+    /// The folder that they were written to, with `--output`.
+    folder: Option<PathBuf>,
     /// Each file, in the order of the services.
     files: Vec<RenderedFile>,
 }
@@ -111,23 +114,27 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
         } else {
             format!("{} files below {}\n", artifacts.len(), folder.display())
         };
-        return Ok(Report::done(views::said(text, json!({ "files": artifacts.len(), "folder": folder }))));
+        return Ok(Report::done(views::said(text, as_json(&prepared, &artifacts, Some(folder), context))));
     }
     let mut text = String::with_capacity(artifacts.iter().map(|artifact| 96 + artifact.body.len()).sum());
-    let mut files = Vec::new();
-    for artifact in &artifacts {
-        if context.globals.json() {
-            files.push(as_json(artifact));
-        } else {
-            as_text(artifact, &mut text);
-        }
+    for artifact in artifacts.iter().filter(|_| !context.globals.json()) {
+        as_text(artifact, &mut text);
     }
     if artifacts.is_empty() {
         return Err(Error::new(Exit::Manifest, format!("`{}` has no service", args.manifest.display())));
     }
-    let backend = prepared.target.backend.name().to_owned();
-    let json = if context.globals.json() { views::to_json(&Rendered { backend, files }) } else { json!(null) };
+    let json = as_json(&prepared, &artifacts, None, context);
     Ok(Report::done(views::said(text, json)))
+}
+
+/// All of them, where JSON is asked for.
+fn as_json(prepared: &Prepared, artifacts: &[Artifact], folder: Option<&Path>, context: &Context) -> Value {
+    if !context.globals.json() {
+        return Value::Null;
+    }
+    let backend = prepared.target.backend.name().to_owned();
+    let files = artifacts.iter().map(file).collect();
+    views::to_json(&Rendered { backend, folder: folder.map(Path::to_owned), files })
 }
 
 /// An artifact's place below the folder that it is written to.
@@ -139,7 +146,7 @@ fn place(artifact: &Artifact) -> PathBuf {
     }
 }
 
-fn as_json(artifact: &Artifact) -> RenderedFile {
+fn file(artifact: &Artifact) -> RenderedFile {
     let mut scm = None;
     let (mode, content, link, secrets) = match &artifact.body {
         Body::Scm(config) => {

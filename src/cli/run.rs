@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 
 use super::Context;
-use super::views::{Text, said};
+use super::views::{Text, said, to_json};
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use crate::backend::{BackendKind, Target};
 use crate::error::Result;
+use crate::exit::Exit;
 use crate::facts::Facts;
 use crate::report::Report;
 use crate::service::Service;
@@ -25,8 +29,18 @@ pub struct Args {
     pass_exit_code: bool,
 }
 
+/// What `run --json` says when it ends, and `supervise --json` in the foreground.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Ended {
+    /// How it ended.
+    pub(super) exit: Exit,
+    /// That exit code. The process's own is another one with `--pass-exit-code`.
+    pub(super) code: u8,
+}
+
 /// Runs until every service has ended, or Ctrl-C stops them.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
+    context.globals.check_supervisor("run")?;
     let session = context.session()?;
     let read = prepare::read(&args.manifest)?;
     let target: Target = session.target(BackendKind::Embedded)?;
@@ -51,8 +65,10 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
             None => error.hint(format!("it has: {}", names().collect::<Vec<_>>().join(", "))),
         });
     }
-    let (exit, code) = host::run_foreground(services, &prepared.target.layout)?;
-    let nothing: Text = said(String::new(), serde_json::json!({ "exit": exit }));
+    // With `--json`, standard output is for the answer alone.
+    let aside = context.globals.json();
+    let (exit, code) = host::run_foreground(services, &prepared.target.layout, aside)?;
+    let nothing: Text = said(String::new(), to_json(&Ended { exit, code: exit.code() }));
     let passed_on = code.filter(|_| args.pass_exit_code && exit != crate::Exit::Done);
     Ok(Report { passed_on, ..Report::done(nothing).with_exit(exit) })
 }

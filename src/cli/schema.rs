@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Context, check, list, render, views};
+use super::{Context, check, init, list, render, run, supervise, views};
 use crate::error::Result;
+use crate::exit::Exit;
 use crate::logs::LogLine;
 use crate::report::{Outcome, Report};
 use crate::status::Statuses;
@@ -44,6 +45,14 @@ enum What {
     Support,
     /// support --json
     SupportAll,
+    /// init --json
+    Init,
+    /// run --json, and supervise --json in the foreground: what is said at the end
+    Run,
+    /// supervise --json with --detach, --stop or --reexec
+    Supervise,
+    /// completions --json and man --json
+    Text,
     /// What any command prints with --json when it fails
     Error,
 }
@@ -60,8 +69,8 @@ struct ErrorOutput {
 struct ErrorBody {
     /// What was tried and what came back.
     message: String,
-    /// The exit code's name: `not-permitted`.
-    exit: String,
+    /// The exit code's name.
+    exit: Exit,
     /// The exit code.
     code: u8,
     /// What belongs to the message, such as a service's last lines.
@@ -94,6 +103,10 @@ fn schema(what: What) -> Value {
         What::Render => of::<render::Rendered>(),
         What::Support => of::<Vec<Row>>(),
         What::SupportAll => of::<Vec<General>>(),
+        What::Init => of::<init::Written>(),
+        What::Run => of::<run::Ended>(),
+        What::Supervise => of::<supervise::Done>(),
+        What::Text => of::<views::TextJson>(),
         What::Error => of::<ErrorOutput>(),
     }
 }
@@ -126,6 +139,10 @@ mod tests {
             of::<Outcome>(),
             of::<check::Checked>(),
             of::<render::Rendered>(),
+            of::<init::Written>(),
+            of::<run::Ended>(),
+            of::<supervise::Done>(),
+            of::<views::TextJson>(),
             of::<crate::events::Event>(),
         ] {
             let fields = schema["properties"].as_object().unwrap();

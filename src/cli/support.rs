@@ -24,7 +24,7 @@ pub struct Args {
     #[arg(value_name = "MANIFEST")]
     manifest: Option<PathBuf>,
     /// For this service manager, on whatever machine; without it: this machine's
-    #[arg(long, value_name = "NAME", value_parser = super::parse_backend)]
+    #[arg(long, value_name = "NAME", value_parser = super::backends())]
     target: Option<BackendKind>,
 }
 

@@ -10,7 +10,7 @@ use crate::exit::Exit;
 use crate::install;
 use crate::receipt::{self, Receipt};
 use crate::report::{Effect, Outcome, Report, UnitOutcome};
-use crate::session::{Selection, in_order};
+use crate::session::{Selection, Session, in_order, near};
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -41,7 +41,7 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
     for receipt in in_order(session.receipts.values()).into_iter().filter(|receipt| selection.takes(receipt)) {
         groups.entry(receipt.backend).or_default().push(receipt.clone());
     }
-    let mut units = absent(&selection, &groups)?;
+    let mut units = absent(&selection, &groups, &session)?;
     for (kind, receipts) in groups {
         let mut planned = install::plan_removal(&mut session, kind, &receipts, &mut progress)?;
         let effects = install::uninstall(&mut session, &mut planned, command.clone(), &mut progress, args.wait)?;
@@ -67,7 +67,11 @@ pub fn run(args: &Args, context: &Context) -> Result<Report> {
 }
 
 /// What is not installed is absent, which is what was asked for. One instance alone cannot be removed.
-fn absent(selection: &Selection, groups: &BTreeMap<BackendKind, Vec<Receipt>>) -> Result<Vec<UnitOutcome>> {
+fn absent(
+    selection: &Selection,
+    groups: &BTreeMap<BackendKind, Vec<Receipt>>,
+    session: &Session,
+) -> Result<Vec<UnitOutcome>> {
     let taken = |name: &str| groups.values().flatten().any(|receipt| receipt.service.name == name);
     let mut units = Vec::new();
     if let Selection::These { names, manifests } = selection {
@@ -79,17 +83,17 @@ fn absent(selection: &Selection, groups: &BTreeMap<BackendKind, Vec<Receipt>>) -
                 return Err(Error::new(Exit::Usage, format!("`{name}` is one instance of a service"))
                     .hint("change `instances` in the manifest and install it again, or uninstall the whole service"));
             }
-            units.push(absent_unit(name.clone()));
+            units.push(absent_unit(name.clone(), near(&session.receipts, name)));
         }
         for manifest in manifests {
             if !groups.values().flatten().any(|receipt| receipt.manifest == *manifest) {
-                units.push(absent_unit(manifest.display().to_string()));
+                units.push(absent_unit(manifest.display().to_string(), None));
             }
         }
     }
     Ok(units)
 }
 
-fn absent_unit(name: String) -> UnitOutcome {
-    UnitOutcome { name, effect: Effect::Absent, message: None, state: None, pid: None, stop: Vec::new() }
+fn absent_unit(name: String, message: Option<String>) -> UnitOutcome {
+    UnitOutcome { name, effect: Effect::Absent, message, state: None, pid: None, stop: Vec::new() }
 }

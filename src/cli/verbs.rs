@@ -97,7 +97,12 @@ fn these(
     progress: &mut progress::Shown,
 ) -> Result<Report> {
     let groups = session.select(selection)?;
-    check_not_empty(session, selection, &groups)?;
+    if groups.is_empty() {
+        // What was named is there, or was told.
+        let scope = session.layout.scope.name();
+        return Err(Error::new(Exit::NotInstalled, format!("nothing is installed in {scope} scope"))
+            .hint("`daemonctl install MANIFEST` installs services"));
+    }
     let deadline = Deadline::after(args.wait);
     let mut results: Vec<UnitResult> = Vec::new();
     let mut backend = None;
@@ -131,25 +136,6 @@ fn one(
         Verb::Enable => enablement::set(session, kind, units, true, progress)?,
         Verb::Disable => enablement::set(session, kind, units, false, progress)?,
     })
-}
-
-fn check_not_empty(
-    session: &Session,
-    selection: &Selection,
-    groups: &BTreeMap<BackendKind, Vec<Service>>,
-) -> Result<()> {
-    if !groups.is_empty() {
-        return Ok(());
-    }
-    let names: Vec<String> = selection.manifests().iter().map(|manifest| manifest.display().to_string()).collect();
-    if names.is_empty() {
-        return Err(Error::new(
-            Exit::NotInstalled,
-            format!("nothing is installed in {} scope", session.layout.scope.name()),
-        )
-        .hint("`daemonctl install MANIFEST` installs services"));
-    }
-    Err(session.not_installed(&names))
 }
 
 fn report(

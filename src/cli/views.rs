@@ -42,7 +42,7 @@ impl View for Outcome {
     fn text(&self, style: &Style) -> String {
         let mut text = String::new();
         let width = self.units.iter().map(|unit| unit.name.len()).max().unwrap_or(0);
-        for unit in &self.units {
+        for unit in self.units.iter().filter(|unit| !style.quiet || unit.effect == Effect::Failed) {
             let word = style::effect(unit.effect, style);
             let mut lines = unit.message.as_deref().unwrap_or("").lines();
             let _ = match lines.next() {
@@ -143,8 +143,15 @@ pub(super) fn said(text: String, json: Value) -> Text {
     Text { text, json }
 }
 
+/// A text as JSON: `completions --json`, `man --json`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TextJson {
+    /// The whole text.
+    text: String,
+}
+
 /// A text whose JSON is `{"text": ...}`.
 pub(super) fn text(text: String) -> Text {
-    let json = serde_json::json!({ "text": text });
+    let json = to_json(&TextJson { text: text.clone() });
     Text { text, json }
 }

@@ -160,10 +160,10 @@ pub(super) fn run_shim(mut service: Service, layout: &Layout) -> Result<Outcome>
     Ok(outcome)
 }
 
-/// Runs services in the foreground, their output on ours; Ctrl-C stops them politely.
+/// Runs services in the foreground, their output on ours (`aside`: on standard error); Ctrl-C stops them politely.
 ///
 /// Beside the exit code that says so: the one of the first that failed, as a shell tells it.
-pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<(Exit, Option<u8>)> {
+pub fn run_foreground(mut services: Vec<Service>, layout: &Layout, aside: bool) -> Result<(Exit, Option<u8>)> {
     // Who was not asked for is not waited for.
     let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
     let here = |dependency: &Dependency| matches!(dependency, Dependency::Service(name) if names.contains(name));
@@ -174,7 +174,11 @@ pub fn run_foreground(mut services: Vec<Service>, layout: &Layout) -> Result<(Ex
         once(service);
     }
     let runtime = Folder::new(layout, &format!("run.{}", std::process::id()))?;
-    let echo = if services.len() == 1 { Echo::Plain } else { Echo::Named };
+    let echo = match services.len() {
+        _ if aside => Echo::Aside,
+        1 => Echo::Plain,
+        _ => Echo::Named,
+    };
     let options = Options {
         layout: layout.clone(),
         runtime: runtime.0.clone(),

@@ -4,8 +4,7 @@
 //! backend and are added here.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -17,13 +16,13 @@ use drift::Files;
 use machine::{Glanced, Machine};
 
 use crate::backend::{BackendKind, Detail, embedded};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::exit::Exit;
 use crate::layout::Scope;
-use crate::receipt::Receipt;
+use crate::receipt::{self, Receipt};
 use crate::report::{State, Status};
 use crate::service::{RestartPolicy, Service};
-use crate::session::{Selection, Session, in_order};
+use crate::session::{self, Selection, Session, in_order};
 
 /// Up to so many units are looked at in full.
 const FULL: usize = 16;
@@ -103,7 +102,7 @@ fn look_at(
         .flat_map(|receipt| receipt.service.each_unit().map(move |unit| (unit, receipt)))
         .filter(|(unit, receipt)| selection.takes_unit(receipt, unit))
         .collect();
-    let missing = missing(session, words, &selected)?;
+    let missing = missing(session, receipts, &selection)?;
     let full = full || selected.len() <= FULL;
     let (asked, drifted, glanced) = if full {
         // Files and processes are looked at while the manager answers.
@@ -144,7 +143,8 @@ fn look_at(
         machine.join(status, unit, receipt, full);
     }
     let backend = choice.as_ref().map(|choice| choice.backend.name().to_owned());
-    for name in missing {
+    for (name, near) in missing {
+        notes.extend(near.map(|near| format!("`{name}` is not installed: {near}")));
         services.push(Status::not_installed(&name, backend.as_deref().unwrap_or("none"), session.layout.scope));
     }
     let exit = if services.is_empty() { Exit::Done } else { worst(services.iter().map(|status| status.state)) };
@@ -161,31 +161,27 @@ fn look_at(
 /// A unit that is looked at, and the receipt of its service.
 type Selected<'a> = (Cow<'a, Service>, &'a Receipt);
 
-/// The names that nothing installed has. A manifest of which nothing is installed is an error, since it is not known
-/// what it would be called.
-fn missing(session: &Session, words: &[String], selected: &[Selected<'_>]) -> Result<Vec<String>> {
-    let mut missing = Vec::new();
-    let ids: HashSet<String> = selected.iter().map(|(unit, _)| unit.id()).collect();
-    let names: HashSet<&str> = selected.iter().map(|(unit, _)| unit.name.as_str()).collect();
-    for word in words {
-        let known = if crate::session::is_manifest(word) {
-            let path = crate::system::absolute(Path::new(word))?;
-            if !selected.iter().any(|(_, receipt)| receipt.manifest == path) {
-                return Err(Error::new(
-                    Exit::NotInstalled,
-                    format!("nothing of `{}` is installed in {} scope", path.display(), session.layout.scope.name()),
-                )
-                .hint("`daemonctl list` shows what is installed"));
-            }
-            true
-        } else {
-            ids.contains(word) || names.contains(word.as_str())
-        };
-        if !known && !missing.contains(word) {
-            missing.push(word.clone());
-        }
+/// The names that nothing installed has, each with what may have been meant. A manifest of which nothing is installed is
+/// an error, since it is not known what it would be called.
+fn missing(
+    session: &Session,
+    receipts: &BTreeMap<String, Receipt>,
+    selection: &Selection,
+) -> Result<Vec<(String, Option<String>)>> {
+    let missing = selection.missing(receipts);
+    if missing.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(missing)
+    // Those that the words name may be all that was read.
+    let all = receipt::all(&session.layout)?;
+    if !missing.manifests.is_empty() {
+        return Err(missing.error(&all, session.layout.scope));
+    }
+    let near = |name: String| {
+        let near = session::near(&all, &name);
+        (name, near)
+    };
+    Ok(missing.names.into_iter().map(near).collect())
 }
 
 /// Asks each manager once.

@@ -97,6 +97,53 @@ fn an_unknown_name_gets_the_nearest() {
     t.run(&["logs", "{p}wbe"]).exits(4).complains(&t.fill("`{p}web`"));
     t.run(&["run", "manifest.toml", "{p}wbe"]).exits(2).complains(&t.fill("`{p}web`"));
     t.run(&["man", "instal"]).exits(2).complains("install");
+    // Of several that sound alike, the one that was meant.
+    let ran = t.run(&["instal"]).exits(2);
+    assert!(!ran.stderr.contains("'disable'"), "{ran}");
+    // Nothing that is hidden is near, and nothing is near for what all names begin with.
+    let ran = t.run(&["man", "host"]).exits(2);
+    assert!(!ran.stderr.contains("there is `"), "{ran}");
+}
+
+#[test]
+fn help_shows_nothing_that_is_for_units_alone() {
+    let t = Test::home("help_hidden");
+    for args in [&["--help"][..], &["-h"], &["help"], &["supervise", "--help"]] {
+        let ran = t.run(args).ok();
+        assert!(!ran.stdout.contains("  host ") && !ran.stdout.contains("on-demand"), "{ran}");
+    }
+}
+
+#[test]
+fn flags_that_contradict_each_other_do_so_wherever_they_stand() {
+    let t = Test::home("contradict");
+    // The test's own `--user` stands in front.
+    t.run(&["list", "--system"]).exits(2).complains("contradict");
+    t.run(&["--system", "list"]).exits(2).complains("cannot be used with");
+    t.run(&["logs", "--follow", "--until", "today"]).exits(2).complains("cannot be used with");
+    t.run(&["logs", "--since", "1h", "--until", "2h"]).exits(2).complains("before `--since`");
+    t.run(&["events", "--since", "1h", "--until", "2h"]).exits(2).complains("before `--since`");
+    for backend in ["openrc", "sysv", "runit", "rcd"] {
+        t.run(&["--backend", backend, "list"]).exits(2).complains("not part of this daemonctl");
+    }
+}
+
+#[test]
+fn the_supervisor_is_no_other_backend_and_in_no_image() {
+    let t = Test::home("supervisor_flags");
+    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\n");
+    t.install().ok();
+    let pid = t.pid("{p}a");
+    // Nothing that names another place ends the supervisor of this one.
+    for flags in [["--root", "{dir}/image"], ["--backend", "systemd"]] {
+        for command in
+            [&["supervise", "--stop"][..], &["supervise", "--reexec"], &["supervise"], &["run", "manifest.toml"]]
+        {
+            let args: Vec<&str> = ["--user"].iter().chain(&flags).chain(command).copied().collect();
+            t.run(&args).exits(2).complains(flags[0]);
+        }
+    }
+    assert_eq!(t.pid("{p}a"), pid);
 }
 
 #[test]

@@ -63,7 +63,26 @@ fn what_only_looks() {
         assert_eq!(done["backend"], target);
         fits(&t, "support", &t.run(&["support", "manifest.toml", "--target", target, "--json"]).ok());
     }
+    let told = fits(&t, "render", &t.run(&["render", "manifest.toml", "-o", "rendered", "--json"]).ok());
+    assert!(told["folder"].as_str().unwrap().ends_with("rendered") && !told["files"].as_array().unwrap().is_empty());
     fits(&t, "support-all", &t.run(&["support", "--json"]).ok());
+    fits(&t, "text", &t.run(&["completions", "bash", "--json"]).ok());
+    fits(&t, "text", &t.run(&["man", "install", "--json"]).ok());
+    fits(&t, "text", &t.run(&["man", "--dir", "pages", "--json"]).ok());
+    fits(&t, "init", &t.run(&["init", "-o", "new.toml", "--json"]).ok());
+    fits(&t, "init", &t.run(&["init", "-o", "-", "--json"]).ok());
+    fits(&t, "supervise", &t.run(&["supervise", "--stop", "--json"]).ok());
+    fits(&t, "supervise", &t.run(&["supervise", "--reexec", "--json"]).ok());
+}
+
+#[test]
+fn the_foreground_answers_on_standard_output_alone() {
+    let t = Test::home("json_run");
+    t.manifest("[service.{p}a]\ntype = \"oneshot\"\nexec = [\"{child}\", \"--print\", \"hello\", \"exit\", \"0\"]\n");
+    let ran = t.run(&["run", "manifest.toml", "--json"]).ok().complains("hello");
+    let schema = t.run(&["schema", "run"]).ok().json();
+    assert_eq!(faults(&schema, &ran.json(), true), Vec::<String>::new(), "{ran}");
+    assert_eq!(ran.json()["exit"], "done");
 }
 
 #[test]
@@ -71,11 +90,12 @@ fn every_failure() {
     let t = Test::home("json_errors");
     t.write("bad.toml", "[service.a]\nexce = \"x\"\nexec = 5\n");
     t.manifest("[service.{p}a]\nexec = [\"{child}\", \"--eprint\", \"oh dear\", \"exit\", \"3\"]\nrestart = { policy = \"never\" }\n");
-    let cases: [(&[&str], i32, &str); 6] = [
+    let cases: [(&[&str], i32, &str); 7] = [
         (&["check", "none.toml", "--json"], 6, "manifest"),
         (&["install", "bad.toml", "--json"], 6, "manifest"),
         (&["start", "nobody", "--json"], 4, "not-installed"),
         (&["--json", "bogus"], 2, "usage"),
+        (&["--backend", "bogus", "list", "--json"], 2, "usage"),
         (&["install", "--json"], 2, "usage"),
         (&["install", "manifest.toml", "--json"], 1, "failed"),
     ];

@@ -8,6 +8,9 @@ fn completions_of_every_shell() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         t.run(&["completions", shell]).ok().says("uninstall").says("daemonctl");
     }
+    // Backends are offered; what is for units alone is not.
+    let bash = t.run(&["completions", "bash"]).ok().says("launchd");
+    assert!(!bash.stdout.contains("console-event") && !bash.stdout.contains("supervise host"), "{bash}");
     let mut command = t.command(&["completions"]);
     command.env("SHELL", "/usr/bin/fish");
     crate::support::Ran::of(command, &["completions"]).ok().says("complete -c daemonctl");

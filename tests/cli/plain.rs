@@ -38,7 +38,13 @@ fn quiet_makes_no_remarks() {
     t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\n");
     assert_eq!(t.run(&["check", "manifest.toml", "--quiet"]).ok().stdout, "");
     let ran = t.run(&["-q", "install", "manifest.toml"]).ok();
-    assert!(ran.stdout.lines().count() <= 1 && ran.stderr.is_empty(), "{ran}");
+    assert!(ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran}");
+    for verb in ["stop", "start", "restart", "disable", "enable"] {
+        let ran = t.run(&[verb, "-q", "{p}a"]).ok();
+        assert!(ran.stdout.is_empty() && ran.stderr.is_empty(), "{ran}");
+    }
+    // A failure is no remark.
+    t.run(&["reload", "-q", "{p}a"]).exits(1).says("failed");
     let ran = t.run(&["status", "-q"]).ok();
     assert!(!ran.stdout.contains("user scope"), "a remark:\n{ran}");
     let ran = t.run(&["uninstall", "--all", "-q"]).ok();

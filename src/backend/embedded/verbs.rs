@@ -69,6 +69,7 @@ pub(super) fn act_on(
 ) -> Vec<UnitResult> {
     let mut results = BTreeMap::new();
     let ask = ask(Units { units: ids.clone() });
+    let reload = matches!(ask, Ask::Reload(_));
     // Specs that have changed count from the start that is now asked for.
     let first = if matches!(ask, Ask::Start(_) | Ask::Restart(_)) { Ask::Load } else { Ask::Hello };
     let asked = reach(manager, &first).and_then(|client| talk(manager, client, ask, deadline, progress, &mut results));
@@ -77,6 +78,8 @@ pub(super) fn act_on(
         .map(|id| {
             let result = results.remove(&id).unwrap_or_else(|| Err(lost(&id, failure.as_ref())));
             let result = result.map_err(|error| match service_of(manager, &id) {
+                // That nothing can be reloaded is in no log.
+                Some(unit) if reload && unit.reload.is_none() => error,
                 Some(unit) => with_last_lines(error, &manager.target.layout, &unit),
                 None => error,
             });

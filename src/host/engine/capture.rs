@@ -182,7 +182,7 @@ impl Capture {
             Echo::Plain => {
                 let _ = std::io::stdout().write_all(bytes).and_then(|()| std::io::stdout().flush());
             }
-            Echo::Named => {
+            Echo::Named | Echo::Aside => {
                 let mut out = Vec::with_capacity(bytes.len() + 64);
                 for line in bytes.split_inclusive(|byte| *byte == b'\n') {
                     if self.echo_at_line {
@@ -191,7 +191,10 @@ impl Capture {
                     out.extend_from_slice(line);
                     self.echo_at_line = line.last() == Some(&b'\n');
                 }
-                let _ = std::io::stdout().write_all(&out).and_then(|()| std::io::stdout().flush());
+                let _ = match self.echo {
+                    Echo::Aside => std::io::stderr().write_all(&out),
+                    _ => std::io::stdout().write_all(&out).and_then(|()| std::io::stdout().flush()),
+                };
             }
         }
     }

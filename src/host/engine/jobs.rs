@@ -158,7 +158,8 @@ impl Engine {
                     let Some(unit) = self.units.get(id) else { continue };
                     if unit.service.reload.is_none() {
                         let mut trouble = Trouble::new(format!("`{id}` has no reload action"));
-                        trouble.hints.push("give it a `[service.NAME.reload]` table, or use `restart`".to_owned());
+                        let name = &unit.service.name;
+                        trouble.hints.push(format!("give it a `[service.{name}.reload]` table, or use `restart`"));
                         self.done(&mut job, id, Err(trouble));
                     } else if unit.state.current == Current::Running {
                         self.queue.push_back((Rc::clone(id), Event::Reload));

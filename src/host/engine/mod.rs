@@ -87,6 +87,8 @@ pub enum Echo {
     Plain,
     /// Our own output, with the unit's name in front of each line.
     Named,
+    /// The same on standard error: our output is for something else.
+    Aside,
 }
 
 /// How the engine is run.

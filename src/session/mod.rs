@@ -2,8 +2,8 @@
 //!
 //! Every command that looks at or changes the machine begins with one. Nothing is opened before it is needed.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::apply::{self, Edge};
@@ -13,8 +13,15 @@ use crate::exit::Exit;
 use crate::journal;
 use crate::layout::{Layout, Scope};
 use crate::receipt::{self, Receipt};
-use crate::service::Service;
 use crate::system::{self, lock::Lock};
+
+mod choice;
+mod selection;
+
+use choice::choose;
+
+pub use choice::Choice;
+pub use selection::{Missing, Selection, in_order, is_manifest, near};
 
 /// What the global flags say.
 #[derive(Debug, Clone, Default)]
@@ -25,15 +32,6 @@ pub struct Options {
     pub backend: Option<BackendKind>,
     /// `--root DIR`.
     pub root: Option<PathBuf>,
-}
-
-/// The answer to "who runs services here".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
-    /// The backend.
-    pub backend: BackendKind,
-    /// Why, in words.
-    pub why: String,
 }
 
 /// See the module.
@@ -76,6 +74,9 @@ impl Session {
     }
 
     fn with(options: Options, read: impl FnOnce(&Layout) -> Result<BTreeMap<String, Receipt>>) -> Result<Self> {
+        if let Some(kind) = options.backend {
+            backend(kind)?;
+        }
         let scope = options.scope.unwrap_or_else(system::machine::default_scope);
         let layout = system::machine::layout(scope, options.root.clone())?;
         // Before they are read: what changes meanwhile counts as a change.
@@ -211,57 +212,6 @@ impl Session {
             _ => None,
         }
     }
-
-    /// Whether all that `selection` names is installed.
-    pub fn check(&self, selection: &Selection) -> Result<()> {
-        let is_missing = |wanted: &&str| !self.receipts.values().any(|receipt| names_unit(receipt, wanted));
-        let missing: Vec<String> = selection.names().filter(is_missing).map(str::to_owned).collect();
-        if missing.is_empty() { Ok(()) } else { Err(self.not_installed(&missing)) }
-    }
-
-    /// The units that `selection` names among what is installed, grouped by backend, each group in dependency order.
-    pub fn select(&self, selection: &Selection) -> Result<BTreeMap<BackendKind, Vec<Service>>> {
-        self.check(selection)?;
-        let mut groups: BTreeMap<BackendKind, Vec<Service>> = BTreeMap::new();
-        for receipt in in_order(self.receipts.values()) {
-            if !selection.takes(receipt) {
-                continue;
-            }
-            let units = receipt.service.units().into_iter().filter(|unit| selection.takes_unit(receipt, unit));
-            groups.entry(receipt.backend).or_default().extend(units);
-        }
-        Ok(groups)
-    }
-
-    /// The error for names that are not installed, with the nearest that are.
-    #[must_use]
-    pub fn not_installed(&self, names: &[String]) -> Error {
-        let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-        let mut error = Error::new(
-            Exit::NotInstalled,
-            format!(
-                "{} {} not installed in {} scope",
-                quoted.join(", "),
-                if names.len() == 1 { "is" } else { "are" },
-                self.layout.scope.name()
-            ),
-        );
-        for name in names {
-            let nearest = self
-                .receipts
-                .keys()
-                .map(|known| (strsim::damerau_levenshtein(known, name), known))
-                .filter(|(distance, known)| *distance <= 1 + known.len() / 4)
-                .min();
-            if let Some((_, known)) = nearest {
-                error = error.hint(format!("did you mean `{known}`?"));
-            }
-        }
-        error.hint(match self.layout.scope {
-            Scope::System => "`daemonctl list` shows what is installed; services of a user need `--user`",
-            Scope::User => "`daemonctl list` shows what is installed; services of the machine need `--system`",
-        })
-    }
 }
 
 /// How long a mutating command waits for another one of the same scope.
@@ -274,157 +224,4 @@ pub fn backend(kind: BackendKind) -> Result<&'static dyn Backend> {
         Error::new(Exit::Usage, format!("the backend `{}` is not part of this daemonctl", kind.name()))
             .hint(format!("there are: {}", known.join(", ")))
     })
-}
-
-fn choose(options: &Options, scope: Scope) -> Result<Choice> {
-    if let Some(kind) = options.backend {
-        backend(kind)?;
-        return Ok(Choice { backend: kind, why: "`--backend` says so".to_owned() });
-    }
-    if let Some(root) = &options.root {
-        // An image is not running: what is in it tells who will run it.
-        let systemd = ["usr/lib/systemd/systemd", "lib/systemd/systemd"].map(|path| root.join(path));
-        if systemd.iter().any(|path| system::exists(path)) {
-            return Ok(Choice {
-                backend: BackendKind::Systemd,
-                why: format!("`{}` has systemd in it", root.display()),
-            });
-        }
-        if system::exists(&root.join("sbin/launchd")) {
-            return Ok(Choice {
-                backend: BackendKind::Launchd,
-                why: format!("`{}` has launchd in it", root.display()),
-            });
-        }
-        return Err(Error::new(
-            Exit::Usage,
-            format!("cannot tell which service manager will run `{}`", root.display()),
-        )
-        .hint("say which: `--backend systemd`, `--backend launchd` or `--backend embedded`"));
-    }
-    let mut refusals = Vec::new();
-    for backend in backend::ALL {
-        let detection = backend.detect(scope);
-        if detection.found {
-            return Ok(Choice { backend: backend.kind(), why: detection.why });
-        }
-        refusals.push(detection.why);
-    }
-    Ok(Choice {
-        backend: BackendKind::Embedded,
-        why: format!("no service manager runs this machine: {}", refusals.join("; ")),
-    })
-}
-
-/// Receipts so that what a service depends on comes before it.
-pub fn in_order<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Vec<&'a Receipt> {
-    fn visit<'a>(name: &str, left: &mut BTreeMap<&str, &'a Receipt>, order: &mut Vec<&'a Receipt>) {
-        // Taken out before its dependencies are visited, so that a cycle (two manifests can make one) ends.
-        let Some(receipt) = left.remove(name) else { return };
-        for name in receipt.service.services_before() {
-            visit(name, left, order);
-        }
-        order.push(receipt);
-    }
-    let mut left: BTreeMap<&str, &Receipt> = receipts.map(|receipt| (receipt.service.name.as_str(), receipt)).collect();
-    let names: Vec<&str> = left.keys().copied().collect();
-    let mut order = Vec::with_capacity(names.len());
-    for name in names {
-        visit(name, &mut left, &mut order);
-    }
-    order
-}
-
-/// Which services a command is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selection {
-    /// All that are installed.
-    All,
-    /// These: services, units (`web@1`), and all the services of these manifests (absolute paths).
-    These {
-        /// Names of services and units.
-        names: BTreeSet<String>,
-        /// Manifests.
-        manifests: Vec<PathBuf>,
-    },
-}
-
-impl Selection {
-    /// From the words of a command line: a word with a `/` or `\`, or that ends in `.toml`, is a manifest.
-    pub fn from_words(words: &[String]) -> Result<Self> {
-        if words.is_empty() {
-            return Ok(Self::All);
-        }
-        let (mut names, mut manifests) = (BTreeSet::new(), Vec::new());
-        for word in words {
-            if is_manifest(word) {
-                manifests.push(system::absolute(Path::new(word))?);
-            } else {
-                names.insert(word.clone());
-            }
-        }
-        Ok(Self::These { names, manifests })
-    }
-
-    fn names(&self) -> impl Iterator<Item = &str> {
-        match self {
-            Self::All => None,
-            Self::These { names, .. } => Some(names),
-        }
-        .into_iter()
-        .flatten()
-        .map(String::as_str)
-    }
-
-    /// The manifests named.
-    #[must_use]
-    pub fn manifests(&self) -> &[PathBuf] {
-        match self {
-            Self::All => &[],
-            Self::These { manifests, .. } => manifests,
-        }
-    }
-
-    /// Whether a service is among them, with all or some of its instances.
-    #[must_use]
-    pub fn takes(&self, receipt: &Receipt) -> bool {
-        match self {
-            Self::All => true,
-            Self::These { names, manifests } => {
-                let service = &receipt.service;
-                let instance = |name: &String| names.contains(&format!("{}@{name}", service.name));
-                manifests.contains(&receipt.manifest)
-                    || names.contains(&service.name)
-                    || service.instances.iter().any(instance)
-            }
-        }
-    }
-
-    /// Whether a unit of that service is among them.
-    #[must_use]
-    pub fn takes_unit(&self, receipt: &Receipt, unit: &Service) -> bool {
-        match self {
-            Self::All => true,
-            Self::These { names, manifests } => {
-                manifests.contains(&receipt.manifest)
-                    || names.contains(&receipt.service.name)
-                    || names.contains(&unit.id())
-            }
-        }
-    }
-}
-
-/// Whether a word of the command line names a manifest rather than a service.
-#[must_use]
-pub fn is_manifest(word: &str) -> bool {
-    word.contains(['/', '\\'])
-        || Path::new(word).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-}
-
-fn names_unit(receipt: &Receipt, name: &str) -> bool {
-    let service = &receipt.service;
-    name == service.name
-        || name.split_once('@').is_some_and(|(base, instance)| {
-            base == service.name && service.instances.iter().any(|known| known == instance)
-        })
 }
