@@ -53,7 +53,7 @@ fn sources(layout: &Layout, unit: &Service) -> Vec<Source> {
 
 /// Which file is at that path; 0: none.
 fn number_at(path: &Path) -> u64 {
-    File::open(path).and_then(|file| sys::file_number(&file)).unwrap_or(0)
+    sys::show_log(path).and_then(|file| sys::file_number(&file)).unwrap_or(0)
 }
 
 impl Source {
@@ -196,7 +196,7 @@ struct Tail {
 
 impl Tail {
     fn new(source: Source, at: Position) -> Self {
-        let file = File::open(&source.current)
+        let file = sys::show_log(&source.current)
             .ok()
             .filter(|file| sys::file_number(file).is_ok_and(|number| number == at.inode));
         Self { source, at, file, partial: Vec::new() }
@@ -204,7 +204,7 @@ impl Tail {
 
     fn read(&mut self, query: &LogQuery) -> Result<Vec<LogLine>> {
         let mut lines = self.read_open(query)?;
-        let there = File::open(&self.source.current).ok();
+        let there = sys::show_log(&self.source.current).ok();
         let number = there.as_ref().and_then(|file| sys::file_number(file).ok());
         let length = there.and_then(|file| file.metadata().ok()).map_or(0, |there| there.len());
         let moved = number.is_some_and(|number| self.file.is_none() || number != self.at.inode);
@@ -213,7 +213,7 @@ impl Tail {
             // What the old one got between our last read and its end.
             lines.extend(self.read_open(query)?);
             lines.extend(self.source.matching(&std::mem::take(&mut self.partial), query));
-            self.file = File::open(&self.source.current).ok();
+            self.file = sys::show_log(&self.source.current).ok();
             let inode = self.file.as_ref().and_then(|file| sys::file_number(file).ok()).unwrap_or(0);
             self.at = Position { inode, offset: 0 };
             lines.extend(self.read_open(query)?);

@@ -5,7 +5,6 @@
 //! may get a file twice, then. One that fails is told once and tried again; how much waits for it is bounded by what
 //! the manifest keeps.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
@@ -48,7 +47,8 @@ impl Engine {
         let argv = argv.clone();
         let mut logs: Vec<PathBuf> = unit.pipes.iter().filter_map(|pipe| pipe.record()).map(|log| log.path).collect();
         logs.dedup();
-        let retention = Retention::of(&unit.service.logs);
+        let owner = self.account_of(&unit.service).ok().and_then(|account| account.owner()).map(|owner| owner.0);
+        let retention = Retention::of(&unit.service.logs, owner);
         if logs.iter().all(|log| generations(log, None).is_empty()) {
             return;
         }
@@ -123,7 +123,7 @@ impl Work {
         argv.push(file.display().to_string());
         let command = Command { argv: &argv, stdin: Some(opened), priority: Some(Priority::Low) };
         self.commands.run_command(command, &self.setting, TIMEOUT).await?;
-        match fs::remove_file(file) {
+        match sys::remove_log(file) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot("deleted", &error)),
             _ => Ok(()),
         }

@@ -37,7 +37,7 @@ impl Engine {
         let mut found = Vec::new();
         for (name, source) in sources(&unit.service) {
             let mut content = Vec::new();
-            std::fs::File::open(source)
+            files::open_given(std::path::Path::new(source))
                 .and_then(|file| file.take(LARGEST).read_to_end(&mut content))
                 .doing(format_args!("read the credential `{name}` from `{source}`"))?;
             found.push((name.to_owned(), content));

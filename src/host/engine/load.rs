@@ -209,7 +209,7 @@ impl Engine {
         for (member, mark) in sys::everyone_marked(&self.mark) {
             let unit =
                 mark.strip_prefix(&self.mark).and_then(|rest| rest.rsplit_once('/')).map(|(unit, _)| unit.to_owned());
-            let leads = member.session == member.pid;
+            let leads = member.session == member.pid && self.may_be_its(unit.as_deref(), member.pid);
             if let (Some(unit), Some(who)) = (unit.filter(|_| leads), sys::identify(member.pid)) {
                 let oldest = marked.entry(unit).or_default().entry(mark).or_insert(who);
                 if who.started < oldest.started {
@@ -235,6 +235,13 @@ impl Engine {
                 unit.state.current = Current::Spawning;
             }
         }
+    }
+
+    /// Whether a process with the mark of a unit can be one of its: whose the account is that it was started as.
+    fn may_be_its(&self, id: Option<&str>, pid: i32) -> bool {
+        let Some(unit) = id.and_then(|id| self.units.get(id)) else { return false };
+        let account = self.account_of(&unit.service).ok();
+        sys::is_run_by(pid, account.and_then(|account| account.owner()).map(|owner| owner.0))
     }
 
     /// `enabled`: how it starts with the supervisor, if it does.

@@ -1,5 +1,7 @@
 //! What a service and its commands are run with: account, environment, folder.
 
+use std::io::Read as _;
+use std::path::Path;
 use std::rc::Rc;
 
 use super::command::Setting;
@@ -10,6 +12,7 @@ use crate::host::env::{self, Environment};
 use crate::host::sys::{self, Sandbox};
 use crate::layout::Scope;
 use crate::service::{Secret, Service};
+use crate::system::files;
 
 impl Engine {
     /// The account that a service asks for; looked up once in each turn of the loop, whoever asks.
@@ -88,7 +91,7 @@ fn environment(service: &Service, account: &sys::Account, pass_on: bool) -> Resu
         env::hand_on(&mut env, std::env::vars_os());
     }
     for file in &service.env_files {
-        match std::fs::read_to_string(&file.path) {
+        match given(&file.path) {
             Ok(text) => lay_over(&mut env, env::parse(&file.path, &text)?),
             Err(error) if file.optional && error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(error).doing(format_args!("read env_file `{}`", file.path.display())),
@@ -97,13 +100,19 @@ fn environment(service: &Service, account: &sys::Account, pass_on: bool) -> Resu
     for (name, secret) in &service.security.secrets {
         // The backend refuses the other sources.
         if let Secret::File(path) = secret {
-            let value = std::fs::read_to_string(path)
-                .doing(format_args!("read the secret `{name}` from `{}`", path.display()))?;
+            let value = given(path).doing(format_args!("read the secret `{name}` from `{}`", path.display()))?;
             env::set(&mut env, name.clone(), value.strip_suffix('\n').unwrap_or(&value).to_owned());
         }
     }
     lay_over(&mut env, service.env.clone());
     Ok(env)
+}
+
+/// A file that the manifest names, which is read with our rights and handed to who has fewer.
+fn given(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    files::open_given(path)?.take(files::MAX_FILE).read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn lay_over(env: &mut Environment, more: impl IntoIterator<Item = (String, String)>) {
@@ -120,5 +129,5 @@ pub(super) fn make_own_folders(service: &Service, layout: &crate::layout::Layout
     }
     let account = sys::account_of(service.user.as_deref(), service.group.as_deref())?;
     let owner = account.owner();
-    folders.iter().try_for_each(|folder| crate::system::files::make_folder_of(folder, 0o750, owner).map(drop))
+    folders.iter().try_for_each(|folder| files::make_folder_of(folder, 0o750, owner).map(drop))
 }

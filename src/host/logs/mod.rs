@@ -11,3 +11,7 @@ pub mod kept;
 pub mod read;
 pub mod rotate;
 pub mod writer;
+
+#[cfg(unix)]
+#[cfg(test)]
+mod hostile;

@@ -1,10 +1,12 @@
 //! Finding what services wrote again: every generation, in order, compressed ones too.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+
+use crate::host::sys;
+use crate::system::files;
 
 /// Every generation of a log, oldest first. The current file is not among them.
 #[must_use]
@@ -51,10 +53,9 @@ fn named(current: &Path, archive: Option<&Path>, endings: &[&str], must: bool) -
     let extension = current.extension().map(|extension| extension.to_string_lossy().into_owned());
     let mut found = Vec::new();
     for folder in [current.parent(), archive].into_iter().flatten() {
-        let Ok(entries) = std::fs::read_dir(folder) else { continue };
-        found.extend(entries.filter_map(|entry| {
-            let path = entry.ok()?.path();
-            let name = path.file_name()?.to_str()?;
+        let Ok(names) = files::list(folder) else { continue };
+        found.extend(names.into_iter().filter_map(|entry| {
+            let name = entry.to_str()?;
             let rest = name.strip_prefix(&stem)?;
             let rest = match endings.iter().find_map(|ending| rest.strip_suffix(ending)) {
                 Some(rest) => rest,
@@ -65,7 +66,7 @@ fn named(current: &Path, archive: Option<&Path>, endings: &[&str], must: bool) -
                 Some(extension) => rest.strip_suffix(extension.as_str())?.strip_suffix('.')?,
                 None => rest,
             };
-            is_time(time).then(|| (time.to_owned(), path.clone()))
+            is_time(time).then(|| (time.to_owned(), folder.join(name)))
         }));
     }
     found
@@ -90,7 +91,7 @@ pub fn is_compressed(path: &Path) -> bool {
 
 /// A generation, decompressed while it is read.
 pub fn open(path: &Path) -> io::Result<Box<dyn Read>> {
-    let file = File::open(path)?;
+    let file = sys::show_log(path)?;
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("gz") => Ok(Box::new(flate2::read::MultiGzDecoder::new(file))),
         Some("zst") => Ok(Box::new(zstd::stream::read::Decoder::new(file)?)),

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use jiff::Timestamp;
 
-use crate::host::wall;
+use crate::host::{sys, wall};
 use crate::service::{Archive, Compress, Logs};
 
 /// What is kept, and how.
@@ -25,12 +25,14 @@ pub struct Retention {
     pub compress: Compress,
     /// Where to.
     pub archive: Option<PathBuf>,
+    /// Whose the files may be, beside ours.
+    pub owner: Option<u32>,
 }
 
 impl Retention {
     /// Of a service.
     #[must_use]
-    pub fn of(logs: &Logs) -> Self {
+    pub fn of(logs: &Logs, owner: Option<u32>) -> Self {
         Self {
             keep: logs.keep,
             max_age: logs.max_age,
@@ -40,6 +42,7 @@ impl Retention {
                 Some(Archive::Folder(folder)) => Some(folder.clone()),
                 Some(Archive::Command(_)) | None => None,
             },
+            owner,
         }
     }
 }
@@ -75,18 +78,18 @@ pub fn throw_away_first(current: &Path, retention: &Retention) -> bool {
 /// time, its own.
 pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
     for unfinished in super::read::unfinished(current, retention.archive.as_deref()) {
-        fs::remove_file(&unfinished)?;
+        sys::remove_log(&unfinished)?;
     }
     let mut compressed = Ok(());
     for path in super::read::plain(current, retention.archive.as_deref()) {
         let done = match retention.compress {
             Compress::None => Ok(()),
-            Compress::Gzip => compress(&path, "gz", |input, output| {
+            Compress::Gzip => compress(&path, "gz", retention.owner, |input, output| {
                 let mut encoder = flate2::write::GzEncoder::new(output, flate2::Compression::default());
                 io::copy(input, &mut encoder)?;
                 encoder.finish().map(drop)
             }),
-            Compress::Zstd => compress(&path, "zst", |input, output| {
+            Compress::Zstd => compress(&path, "zst", retention.owner, |input, output| {
                 let mut encoder = zstd::stream::Encoder::new(output, 3)?;
                 // So that it takes no more memory than such a file needs.
                 encoder.set_pledged_src_size(Some(input.metadata()?.len()))?;
@@ -103,6 +106,7 @@ pub fn keep_house(current: &Path, retention: &Retention) -> io::Result<()> {
 fn compress(
     path: &Path,
     extension: &str,
+    owner: Option<u32>,
     encode: impl FnOnce(&mut fs::File, &mut fs::File) -> io::Result<()>,
 ) -> io::Result<()> {
     let with = |suffix: &str| {
@@ -115,25 +119,25 @@ fn compress(
         // All that a killed supervisor had left to do.
         return remove(path);
     }
-    let mut input = match fs::File::open(path) {
+    let mut input = match sys::read_log(path, owner) {
         // Thrown away meanwhile.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         opened => opened?,
     };
-    let _ = fs::remove_file(&unfinished);
-    let mut output = crate::host::sys::create_log(&unfinished)?;
+    let _ = sys::remove_log(&unfinished);
+    let mut output = sys::create_log(&unfinished)?;
     let done = encode(&mut input, &mut output).and_then(|()| output.sync_all());
     if let Err(error) = done {
-        let _ = fs::remove_file(&unfinished);
+        let _ = sys::remove_log(&unfinished);
         return Err(error);
     }
-    fs::rename(&unfinished, &finished)?;
+    sys::move_log(&unfinished, &finished)?;
     remove(path)
 }
 
 /// Removes a file that another thread may have thrown away before.
 fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match sys::remove_log(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed,
     }
@@ -164,7 +168,7 @@ mod tests {
     use super::*;
 
     fn retention() -> Retention {
-        Retention { keep: None, max_age: None, total: None, compress: Compress::None, archive: None }
+        Retention { keep: None, max_age: None, total: None, compress: Compress::None, archive: None, owner: None }
     }
 
     fn fill(folder: &Path) -> PathBuf {

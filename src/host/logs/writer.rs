@@ -75,7 +75,7 @@ impl Writer {
             file: None,
             max_size: logs.max_size.filter(|size| *size > 0),
             max_age: logs.max_age,
-            retention: Retention::of(logs),
+            retention: Retention::of(logs, owner),
             owner,
             dropped: 0,
             trouble: None,
@@ -111,7 +111,7 @@ impl Writer {
     #[must_use]
     pub fn mid_line(&self) -> bool {
         std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| found.is_file() && found.len() > 0 && !ends_with_newline(&self.path, found.len()))
+            .is_ok_and(|found| found.is_file() && found.len() > 0 && !self.ends_with_newline(found.len()))
     }
 
     /// What comes next is the beginning of a line, whatever the file ends with.
@@ -123,7 +123,7 @@ impl Writer {
     #[must_use]
     pub fn written(&self, place: Place) -> u64 {
         let old = generations(&self.path, self.retention.archive.as_deref());
-        let mut files = old.iter().rev().chain([&self.path]).filter_map(|path| File::open(path).ok());
+        let mut files = old.iter().rev().chain([&self.path]).filter_map(|path| sys::read_log(path, self.owner).ok());
         let found =
             files.find(|file| place.file != 0 && sys::file_number(file).is_ok_and(|number| number == place.file));
         let found = found.and_then(|file| file.metadata().ok());
@@ -270,6 +270,10 @@ impl Writer {
         open(&self.path, self.owner)
     }
 
+    fn ends_with_newline(&self, size: u64) -> bool {
+        ends_with_newline(&self.path, self.owner, size)
+    }
+
     /// Lets go of a file that somebody moved away or deleted.
     fn look(&mut self) {
         let Some(open) = &mut self.file else { return };
@@ -354,16 +358,16 @@ fn open(path: &Path, owner: Option<u32>) -> io::Result<Open> {
     let number = sys::file_number(&file)?;
     let metadata = file.metadata()?;
     let opened = metadata.created().or_else(|_| metadata.modified()).unwrap_or_else(|_| wall::system_now());
-    let at_line = metadata.len() == 0 || ends_with_newline(path, metadata.len());
+    let at_line = metadata.len() == 0 || ends_with_newline(path, owner, metadata.len());
     let age = wall::system_now().duration_since(opened).unwrap_or_default();
     let now = Instant::now();
     Ok(Open { file, number, size: metadata.len(), age, opened: now, at_line, looked: now, unseen: 0, moved: false })
 }
 
-fn ends_with_newline(path: &Path, size: u64) -> bool {
+fn ends_with_newline(path: &Path, owner: Option<u32>, size: u64) -> bool {
     let mut last = [0];
     let mut read = || {
-        let mut file = File::open(path)?;
+        let mut file = sys::read_log(path, owner)?;
         file.seek(SeekFrom::Start(size - 1))?;
         file.read_exact(&mut last)
     };

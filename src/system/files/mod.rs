@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
 
+#[cfg(unix)]
+mod place;
 #[cfg(not(unix))]
 mod portable;
 #[cfg(unix)]
@@ -27,7 +29,11 @@ use portable as sys;
 #[cfg(unix)]
 use unix as sys;
 
+#[cfg(unix)]
+pub use place::{Place, open_given};
 pub use sys::Log;
+#[cfg(not(unix))]
+pub use sys::open_given;
 
 /// Larger files are not read: nothing that daemonctl reads or writes comes near.
 pub const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -165,19 +171,7 @@ pub fn make_folder_of(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> Resu
     if let Some(parent) = path.parent() {
         make_folders(parent, 0o755)?;
     }
-    if make_folders(path, mode)?.is_empty() {
-        return Ok(false);
-    }
-    #[cfg(unix)]
-    if let Some((uid, gid)) = owner {
-        // Nobody but us can write the folder above it, so it is still the one that was just made.
-        std::os::unix::fs::lchown(path, Some(uid), Some(gid))
-            .doing(format_args!("give `{}` to its user", path.display()))
-            .map_err(|error| with_remedy(error, path))?;
-    }
-    #[cfg(not(unix))]
-    let _ = owner;
-    Ok(true)
+    sys::Folder::make_of(path, mode, owner).map_err(|error| with_remedy(error, path))
 }
 
 /// Removes a folder if nothing is in it; false: something is, or it was not there.

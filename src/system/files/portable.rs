@@ -52,6 +52,11 @@ impl Folder {
         Ok(missing.into_iter().map(Path::to_owned).collect())
     }
 
+    /// Makes the folder at the end; false: it was there. Whose it is, its folder's access list says.
+    pub(super) fn make_of(path: &Path, mode: u32, _: Option<(u32, u32)>) -> Result<bool> {
+        Ok(!Self::make(path, mode)?.is_empty())
+    }
+
     /// What has this name.
     pub(super) fn look(&self, name: &OsStr) -> io::Result<Found> {
         let path = self.0.join(name);
@@ -268,4 +273,9 @@ fn existed(removed: io::Result<()>) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Opens a file for reading that a manifest names.
+pub fn open_given(path: &Path) -> io::Result<fs::File> {
+    fs::File::open(path)
 }

@@ -3,15 +3,15 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat, renameat};
-use nix::sys::stat::{Mode, SFlag, fchmod, fstat, fstatat};
-use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, symlinkat, unlinkat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat, fstatat, mkdirat};
+use nix::unistd::{Gid, Uid, UnlinkatFlags, fchown, fsync, geteuid, symlinkat, unlinkat};
 
 use super::walk::{Walk, kind, mode_of, permissions};
 use super::{Found, MAX_FILE, temporary_name};
@@ -32,6 +32,43 @@ impl Folder {
         let mut created = Vec::new();
         Walk::new(path)?.finish(Some((permissions(mode), &mut created)))?;
         Ok(created)
+    }
+
+    /// Makes the folder at the end alone, and gives it away while nobody else can get into it; false: it was there.
+    pub(super) fn make_of(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> Result<bool> {
+        let (above, name) = super::split(path)?;
+        let missing = || Error::failed(format!("the folder `{}` does not exist", above.display()));
+        let above = Self::open(above)?.ok_or_else(missing)?;
+        let done = above.make_and_give(name, mode, owner);
+        if !done.doing(format_args!("make the folder `{}`", path.display()))? {
+            // Something else in its place is told.
+            return Self::open(path).map(|_| false);
+        }
+        Ok(true)
+    }
+
+    fn make_and_give(&self, name: &OsStr, mode: u32, owner: Option<(u32, u32)>) -> io::Result<bool> {
+        match mkdirat(&self.0, name, Mode::S_IRWXU) {
+            Err(Errno::EEXIST) => return Ok(false),
+            done => done?,
+        }
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+        let folder = openat(&self.0, name, flags, Mode::empty())?;
+        // Whoever owns the folder above may have put another there since.
+        if fstat(&folder)?.st_uid != geteuid().as_raw() {
+            return Err(io::Error::other("somebody else put a folder of theirs there"));
+        }
+        if let Some((uid, gid)) = owner {
+            fchown(&folder, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+        }
+        fchmod(&folder, permissions(mode))?;
+        self.sync()?;
+        Ok(true)
+    }
+
+    /// Its descriptor.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 
     /// What has this name.

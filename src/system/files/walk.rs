@@ -17,7 +17,7 @@ use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
 
 /// Links followed on one way; the kernel's own bound.
-const MAX_LINKS: u32 = 40;
+pub(super) const MAX_LINKS: u32 = 40;
 
 /// How a folder on the way is opened: to go through, which needs no permission to list it.
 #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
@@ -153,14 +153,24 @@ fn make_one(folder: impl AsFd, name: &OsStr, mode: Mode) -> io::Result<OwnedFd> 
 }
 
 /// Whether nobody but root and ourselves can have put this link into this folder.
-fn trusted(folder: &FileStat, link: &FileStat) -> bool {
-    let us = |uid| uid == 0 || uid == geteuid().as_raw();
+pub(super) fn trusted(folder: &FileStat, link: &FileStat) -> bool {
+    let mode = mode_of(folder);
+    // Of a folder that a group may write in (`/var/log` is one where syslog has a group), what is a link of ours we made:
+    // they can make links of their own, and no others.
+    let kept = mode & 0o1000 != 0 || mode & 0o002 == 0;
+    is_ours_alone(folder) || is_us(folder.st_uid) && kept && is_us(link.st_uid)
+}
+
+/// Whether nobody but root and ourselves can make, rename or remove anything in this folder.
+pub(super) fn is_ours_alone(folder: &FileStat) -> bool {
     let mode = mode_of(folder);
     // A group of one's own, by the usual convention that such a group has its user's number.
     let private_group = folder.st_gid == getegid().as_raw() && folder.st_gid == geteuid().as_raw();
-    let others_write = mode & 0o002 != 0 || (mode & 0o020 != 0 && !private_group);
-    let sticky = mode & 0o1000 != 0;
-    us(folder.st_uid) && (!others_write || (sticky && us(link.st_uid)))
+    is_us(folder.st_uid) && mode & 0o002 == 0 && (mode & 0o020 == 0 || private_group)
+}
+
+fn is_us(uid: nix::libc::uid_t) -> bool {
+    uid == 0 || uid == geteuid().as_raw()
 }
 
 /// What sort of thing it is.

@@ -1,10 +1,15 @@
-//! Files that the host writes, in folders that a service's user may write too: never through a link.
+//! Files that the host writes, in folders that a service's user may write too: never through a link of theirs, on the way
+//! or at its end.
 
 use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+
+use crate::system::files::{self, Place};
 
 /// A folder that is always there and that nobody wants to unmount.
 #[must_use]
@@ -32,27 +37,34 @@ pub fn may_execute(program: &Path) -> bool {
 
 /// Makes a folder for log files, and those above it.
 pub fn make_log_folder(folder: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)
+    files::make_folders(folder, 0o750).map(drop).map_err(|error| io::Error::other(error.to_string()))
 }
-
-const FLAGS: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
 
 /// Opens a log for appending: a regular file that is ours or `owner`'s and nobody else's.
 pub fn open_log(path: &Path, owner: Option<u32>) -> io::Result<File> {
-    let file = File::options().append(true).create(true).mode(0o640).custom_flags(FLAGS).open(path)?;
-    plain(file, owner)
+    plain(Place::of(path)?.open(OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_CREAT, 0o640)?, owner)
 }
 
 /// Opens a log for reading, with the same care.
 pub fn read_log(path: &Path, owner: Option<u32>) -> io::Result<File> {
-    plain(File::options().read(true).custom_flags(FLAGS).open(path)?, owner)
+    plain(Place::of(path)?.open(OFlag::O_RDONLY, 0)?, owner)
+}
+
+/// Opens what somebody captured for showing it: whoever's it is, as long as no link of theirs leads elsewhere.
+pub fn show_log(path: &Path) -> io::Result<File> {
+    let file = Place::of(path)?.open(OFlag::O_RDONLY, 0)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(no_regular_file()) }
+}
+
+fn no_regular_file() -> io::Error {
+    io::Error::other("it is no regular file")
 }
 
 fn plain(file: File, owner: Option<u32>) -> io::Result<File> {
     let metadata = file.metadata()?;
     let ours = nix::unistd::geteuid().as_raw();
     if !metadata.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(no_regular_file());
     }
     if metadata.nlink() > 1 {
         return Err(io::Error::other("it has a second name (a hard link), so it may be somebody else's file"));
@@ -65,12 +77,17 @@ fn plain(file: File, owner: Option<u32>) -> io::Result<File> {
 
 /// Gives a log another name.
 pub fn move_log(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::rename(from, to)
+    Place::of(from)?.move_to(&Place::of(to)?)
 }
 
 /// Makes a file beside a log.
 pub fn create_log(path: &Path) -> io::Result<File> {
-    File::options().create_new(true).write(true).mode(0o640).open(path)
+    Place::of(path)?.open(OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL, 0o640)
+}
+
+/// Deletes a log.
+pub fn remove_log(path: &Path) -> io::Result<()> {
+    Place::of(path)?.remove()
 }
 
 /// Opens a file for reading and appending; makes it with that mode where it is missing.

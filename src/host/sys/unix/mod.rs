@@ -38,7 +38,7 @@ pub use control::{Caller, Listener, ReadEnd, Socket, Stream, WriteEnd, still_lis
 pub use datagram::{Above, NotifySocket, notify_path};
 pub use disk::{
     create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, may_execute, move_log,
-    neutral_folder, number_of, open_journal, open_log, read_log, text_of,
+    neutral_folder, number_of, open_journal, open_log, read_log, remove_log, show_log, text_of,
 };
 pub use fifo::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
@@ -56,7 +56,8 @@ pub use signals::{Signals, Told};
 pub use spawn::{close_stdout, first_line, in_own_session, spawn};
 pub use tick::Tick;
 pub use tree::{
-    HAS_PROCESS_GROUPS, Member, NOBODY, everyone_marked, in_group_of, mark_of, members, own_children, tree_of,
+    HAS_PROCESS_GROUPS, Member, NOBODY, everyone_marked, in_group_of, is_run_by, mark_of, members, own_children,
+    tree_of,
 };
 pub use usage::{Stray, strays, usage};
 

@@ -84,6 +84,14 @@ pub fn mark_of(pid: i32) -> Option<String> {
         .map(|value| String::from_utf8_lossy(value).into_owned())
 }
 
+/// Whether a process was started as root, as we are, or as `user`. A mark is only a variable: anybody can give their own
+/// process that of another's service, and must not have it taken for that.
+#[must_use]
+pub fn is_run_by(pid: i32, user: Option<u32>) -> bool {
+    let ours = nix::unistd::geteuid().as_raw();
+    imp::user(pid).is_some_and(|real| real == 0 || real == ours || Some(real) == user)
+}
+
 fn has_mark(pid: i32, mark: &str) -> bool {
     // First what is one question.
     !mark.is_empty()
@@ -172,6 +180,13 @@ mod imp {
         std::fs::read(format!("/proc/{pid}/environ")).ok()
     }
 
+    /// The real user: who owns the files in `/proc/PID` is root for everything that must not be dumped.
+    pub(super) fn user(pid: i32) -> Option<u32> {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
+        ids.split_ascii_whitespace().next()?.parse().ok()
+    }
+
     /// Whether it is in the middle of execve(2): young, and not yet told where its environment is, which a process that
     /// was given none is too.
     pub(super) fn is_executing(pid: i32) -> bool {
@@ -255,7 +270,41 @@ mod imp {
         None
     }
 
+    /// Not asked: no environment, no mark.
+    pub(super) fn user(_: i32) -> Option<u32> {
+        None
+    }
+
     pub(super) fn tree_of(_: i32, _: &str, _: &dyn Fn(i32) -> bool, _: &mut Vec<i32>) -> bool {
         false
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt;
+
+    use super::*;
+
+    const STRANGER: u32 = 65_534;
+
+    #[test]
+    fn a_strangers_process_is_nobodys_but_theirs() {
+        let own = i32::try_from(std::process::id()).expect("a pid");
+        assert!(is_run_by(own, None));
+        assert!(!is_run_by(NOBODY, None));
+        if !crate::system::machine::is_root() {
+            eprintln!("skipped: becoming somebody else needs root");
+            return;
+        }
+        let mut child =
+            std::process::Command::new("cat").uid(STRANGER).stdin(std::process::Stdio::piped()).spawn().expect("cat");
+        let pid = i32::try_from(child.id()).expect("a pid");
+        assert!(!is_run_by(pid, None));
+        assert!(!is_run_by(pid, Some(STRANGER - 1)));
+        assert!(is_run_by(pid, Some(STRANGER)));
+        drop(child.stdin.take());
+        child.wait().expect("its end");
     }
 }

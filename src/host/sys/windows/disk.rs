@@ -76,6 +76,16 @@ pub fn read_log(path: &Path, _: Option<u32>) -> io::Result<File> {
     shared().read(true).open(path).and_then(plain)
 }
 
+/// Opens what somebody captured for showing it.
+pub fn show_log(path: &Path) -> io::Result<File> {
+    shared().read(true).open(path).and_then(plain)
+}
+
+/// Deletes a log.
+pub fn remove_log(path: &Path) -> io::Result<()> {
+    std::fs::remove_file(path)
+}
+
 /// Makes a file beside a log.
 pub fn create_log(path: &Path) -> io::Result<File> {
     shared().create_new(true).write(true).open(path)

@@ -30,7 +30,8 @@ pub use console::{ask_to_end, console_event, next_rung, stop_name};
 pub use control::{Caller, Listener, ReadEnd, Stream, WriteEnd, still_listens};
 pub use disk::{
     create_log, file_number, hostname, is_at, is_deleted, is_single_file, make_log_folder, make_private_folder,
-    may_execute, move_log, neutral_folder, number_of, open_journal, open_log, read_log, read_private,
+    may_execute, move_log, neutral_folder, number_of, open_journal, open_log, read_log, read_private, remove_log,
+    show_log,
 };
 pub use handover::{Handover, Socket, exec, handed_over, is_child, unblock_signals};
 pub use job::{Group, limits_possible};
@@ -39,8 +40,8 @@ pub use notify::{NotifySocket, notify_path};
 pub use pipe::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use process::{
     HAS_PROCESS_GROUPS, Identity, KILL, Member, NOBODY, be_frugal, be_humble, become_subreaper, everyone_marked,
-    give_back_memory, identify, in_group_of, kill_all, kill_command, lives, mark_of, own_children, reap, send_signal,
-    signal_name, tree_of, until_gone,
+    give_back_memory, identify, in_group_of, is_run_by, kill_all, kill_command, lives, mark_of, own_children, reap,
+    send_signal, signal_name, tree_of, until_gone,
 };
 pub use sandbox::{Sandbox, sandbox_possible};
 pub use scm::Above;
