@@ -84,10 +84,14 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::StopKill => native("found by descent, session and a mark in the environment"),
         Key::ReloadSignal | Key::ReloadCommand | Key::ReloadCheck => native("done by the supervisor"),
         Key::ReloadHttp => native("a POST request by the supervisor"),
-        Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce if target.os != "linux" => refused(
-            "the supervisor watches files on Linux only",
-            "put the `watch` table below `[service.NAME.on.linux]`, and run `daemonctl reload` after a change here",
-        ),
+        Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce
+            if !matches!(target.os, "linux" | "macos" | "freebsd") =>
+        {
+            refused(
+                "the supervisor watches files on Linux, macOS and FreeBSD only",
+                "put the `watch` table below `[service.NAME.on.linux]`, and run `daemonctl reload` after a change here",
+            )
+        }
         Key::WatchPaths => native("watched by the supervisor, with patterns"),
         Key::WatchAction | Key::WatchCommand => native("done by the supervisor; `reload.check` comes first"),
         Key::WatchDebounce => native("a timer"),

@@ -92,5 +92,8 @@ fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
     assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &user), Answer::Native(_)));
     assert!(matches!(Embedded.answer(Key::SecurityCapabilities, Some(&web), &user), Answer::Refused { .. }));
     let bsd = Target { os: "freebsd", ..target() };
-    assert!(matches!(Embedded.answer(Key::WatchPaths, None, &bsd), Answer::Refused { .. }));
+    assert!(matches!(Embedded.answer(Key::WatchPaths, None, &bsd), Answer::Native(_)), "by kqueue");
+    assert!(matches!(Embedded.answer(Key::LimitsMemory, None, &bsd), Answer::Refused { .. }));
+    let windows = Target { os: "windows", ..target() };
+    assert!(matches!(Embedded.answer(Key::WatchPaths, None, &windows), Answer::Refused { .. }));
 }

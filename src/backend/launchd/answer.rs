@@ -138,10 +138,6 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
                 host("launchd knows no reload, nor a check before it")
             }
         },
-        Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce if target.os != "linux" => refused(
-            "WatchPaths starts a job, it reloads none; and daemonctl's host watches files on Linux only",
-            "put the `watch` table below `[service.NAME.on.linux]`, and run `daemonctl reload` after a change here",
-        ),
         Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce => match service {
             Some(s) if s.kind != Kind::Service => refused(
                 "daemonctl's host would watch these files, and it ends with what runs to completion",

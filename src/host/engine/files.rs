@@ -29,7 +29,8 @@ const PATIENCE: u32 = 10;
 pub(super) struct Watches {
     watcher: Option<Rc<Watcher>>,
     reader: Option<AbortHandle>,
-    /// Each watch, and who needs it, with the folder by the name that they know it by.
+    /// Each watch, and who needs it, with the folder (or file, see `sys::WATCHES_EACH_FILE`) by the name that they know it
+    /// by.
     folders: HashMap<i32, BTreeSet<(Id, PathBuf)>>,
     /// When whose files have been quiet for long enough.
     pub(super) due: BTreeSet<(Moment, Id)>,
@@ -132,7 +133,7 @@ impl Engine {
             }
         };
         let mut folders = BTreeMap::new();
-        let found = scan(&watched.patterns, &mut |folder| {
+        let found = scan(&watched.patterns, sys::WATCHES_EACH_FILE, &mut |folder| {
             if !folders.contains_key(folder) {
                 folders.insert(folder.to_owned(), source.add(folder)?);
             }
@@ -167,18 +168,19 @@ impl Engine {
                 None => self.watches.folders.values().flatten().cloned().collect(),
             };
             for (id, folder) in users {
-                self.hint(&id, touch.name.as_ref().map(|name| folder.join(name)), touch.what, now);
+                let path = touch.name.as_ref().map_or_else(|| folder.clone(), |name| folder.join(name));
+                self.hint(&id, path, touch.what, now);
             }
         }
     }
 
-    fn hint(&mut self, id: &Id, path: Option<PathBuf>, what: What, now: Moment) {
+    fn hint(&mut self, id: &Id, path: PathBuf, what: What, now: Moment) {
         let Some(unit) = self.units.get_mut(id) else { return };
         let (Some(watched), Some(watch)) = (&mut unit.watched, &unit.service.watch) else { return };
-        match (what, path) {
+        match what {
             // It is open for writing still; its closing is an event of its own.
-            (What::Created, Some(path)) if sys::is_single_file(&path) => return,
-            (What::Written, Some(path)) => drop(watched.written.insert(path)),
+            What::Created if sys::is_single_file(&path) => return,
+            What::Written => drop(watched.written.insert(path)),
             _ => {}
         }
         let began = *watched.began.get_or_insert(now);

@@ -48,9 +48,9 @@ impl Scan {
 }
 
 /// Looks. `watch` is given each folder whose events matter, before what is in it is looked at: what changes in between is
-/// told by an event.
-pub fn scan(patterns: &[Pattern], watch: &mut dyn FnMut(&Path) -> io::Result<()>) -> Scan {
-    let mut looker = Looker { watch, found: Scan::default(), looked: 0 };
+/// told by an event. With `each_file` it is given the files, too: their folders do not tell what is written to them.
+pub fn scan(patterns: &[Pattern], each_file: bool, watch: &mut dyn FnMut(&Path) -> io::Result<()>) -> Scan {
+    let mut looker = Looker { watch, each_file, found: Scan::default(), looked: 0 };
     for pattern in patterns {
         looker.walk(&pattern.root, &pattern.parts, pattern.is_plain());
     }
@@ -59,6 +59,7 @@ pub fn scan(patterns: &[Pattern], watch: &mut dyn FnMut(&Path) -> io::Result<()>
 
 struct Looker<'a> {
     watch: &'a mut dyn FnMut(&Path) -> io::Result<()>,
+    each_file: bool,
     found: Scan,
     looked: usize,
 }
@@ -113,6 +114,9 @@ impl Looker<'_> {
     fn matched(&mut self, path: &Path, whole: bool) {
         if !self.may_look() {
             return;
+        }
+        if self.each_file && path.is_file() {
+            self.watched(path);
         }
         let Some(print) = Print::of(path) else { return };
         self.found.prints.insert(path.to_owned(), print);
@@ -182,7 +186,7 @@ mod tests {
     fn look(root: &Path, pattern: &str) -> (Scan, Vec<String>, Vec<String>) {
         let mut folders = BTreeSet::new();
         let relative = |path: &Path| path.strip_prefix(root).map_or("..".into(), |path| path.display().to_string());
-        let found = scan(&[Pattern::new(&format!("{}/{pattern}", root.display()))], &mut |folder| {
+        let found = scan(&[Pattern::new(&format!("{}/{pattern}", root.display()))], false, &mut |folder| {
             folders.insert(relative(folder));
             Ok(())
         });
@@ -244,7 +248,7 @@ mod tests {
     fn a_folder_that_cannot_be_watched_is_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let pattern = Pattern::new(&format!("{}/*", folder.path().display()));
-        let found = scan(&[pattern], &mut |_| Err(io::Error::from_raw_os_error(libc::ENOSPC)));
+        let found = scan(&[pattern], false, &mut |_| Err(io::Error::from_raw_os_error(libc::ENOSPC)));
         assert!(found.trouble.is_some_and(|text| text.contains("max_user_watches")));
     }
 }

@@ -11,7 +11,11 @@ mod disk;
 mod fifo;
 mod files_limit;
 mod handover;
+#[cfg(target_os = "linux")]
 mod inotify;
+#[cfg(any(not(target_os = "linux"), test))]
+#[cfg_attr(target_os = "linux", allow(unreachable_pub, reason = "on Linux it is there for its tests alone"))]
+mod kqueue;
 mod lock;
 mod memory;
 mod private;
@@ -42,7 +46,10 @@ pub use disk::{
 };
 pub use fifo::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
+#[cfg(target_os = "linux")]
 pub use inotify::{Watcher, watch_limit};
+#[cfg(not(target_os = "linux"))]
+pub use kqueue::{Watcher, watch_limit};
 pub use lock::{Lock, hold_lock};
 pub use memory::{be_frugal, give_back as give_back_memory};
 pub use private::{make_private_folder, read_private};
@@ -60,6 +67,9 @@ pub use tree::{
     tree_of,
 };
 pub use usage::{Stray, strays, usage};
+
+/// A folder's watch tells nothing of what is written to the files in it.
+pub const WATCHES_EACH_FILE: bool = cfg!(not(target_os = "linux"));
 
 /// What limits the host (a unit of systemd) limits what it starts.
 pub const LIMITED_FROM_ABOVE: bool = true;

@@ -54,6 +54,9 @@ pub use usage::{Stray, strays, usage};
 pub use watch::{Watcher, watch_limit};
 pub use yardstick::until_another_ran;
 
+/// A folder's watch tells of what is written to the files in it.
+pub const WATCHES_EACH_FILE: bool = false;
+
 /// The service control manager limits nobody: the host's job does.
 pub const LIMITED_FROM_ABOVE: bool = false;
 
