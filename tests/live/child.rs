@@ -44,12 +44,19 @@ fn another_account() {
         t.install().exits(6).complains("user scope");
         return;
     }
-    std::os::unix::fs::chown(t.path("run"), Some(65534), Some(65534)).unwrap();
-    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"--out\", \"{dir}/run/ids\", \"--stay\", \"ids\"]\nuser = \"nobody\"\ngroup = \"nogroup\"\n");
+    // macOS's group of no group has no number that a process can have.
+    let group = if cfg!(target_os = "macos") { "nobody" } else { "nogroup" };
+    let uid = nix::unistd::User::from_name("nobody").unwrap().unwrap().uid.as_raw();
+    let gid = nix::unistd::Group::from_name(group).unwrap().unwrap().gid.as_raw();
+    std::os::unix::fs::chown(t.path("run"), Some(uid), Some(gid)).unwrap();
+    t.manifest(&format!(
+        "[service.{{p}}a]\nexec = [\"{{child}}\", \"--out\", \"{{dir}}/run/ids\", \"--stay\", \"ids\"]\nuser = \"nobody\"\n\
+         group = \"{group}\"\n"
+    ));
     t.install().ok();
     let ids = shown(&t, "run/ids");
-    for key in ["uid", "euid", "gid", "egid"] {
-        assert_eq!(ids[key], 65534, "{ids}");
+    for (key, number) in [("uid", uid), ("euid", uid), ("gid", gid), ("egid", gid)] {
+        assert_eq!(ids[key], number, "{ids}");
     }
     assert!(!ids["groups"].as_array().unwrap().contains(&0.into()), "root's groups are left: {ids}");
 }

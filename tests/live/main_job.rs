@@ -23,15 +23,19 @@ fn manifest(t: &Test, redis: u16, nginx: u16, body: &str) {
     );
     // Not every user has its folder in PATH.
     let program = if cfg!(target_os = "linux") { "/usr/sbin/nginx" } else { "nginx" };
+    // redis says when it is ready where it was built with libsystemd.
+    let (supervised, ready) =
+        if cfg!(target_os = "linux") { ("systemd", "notify = true") } else { ("no", "tcp = \"127.0.0.1:{redis}\"") };
+    let ready = ready.replace("{redis}", &redis.to_string());
     t.manifest(&format!(
         r#"
 manifest = 1
 
 [service.{{p}}redis]
 description = "A cache"
-exec = ["redis-server", "--port", "{redis}", "--bind", "127.0.0.1", "--save", "", "--supervised", "systemd", "--daemonize", "no"]
+exec = ["redis-server", "--port", "{redis}", "--bind", "127.0.0.1", "--save", "", "--supervised", "{supervised}", "--daemonize", "no"]
 working_dir = "{{dir}}"
-ready = {{ notify = true, timeout = "30s" }}
+ready = {{ {ready}, timeout = "30s" }}
 restart = {{ policy = "always", delay = "100ms" }}
 
 [service.{{p}}nginx]

@@ -10,6 +10,9 @@ const VALUES: [&str; 3] = ["from-a-file-7391", "from-the-env-8402", "from-a-comm
 /// Where daemonctl and the manager keep what they were told.
 fn places(t: &Test) -> Vec<PathBuf> {
     let home = t.home_dir();
+    if t.place == Where::Launchd {
+        return vec![t.definitions(), t.state(), t.runtime()];
+    }
     if t.system_scope() {
         [
             "/etc/systemd",
