@@ -1,5 +1,7 @@
 //! Error 5 says nothing; daemonctl says what it is.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::json;
 
 use crate::support::Test;
@@ -66,11 +68,38 @@ fn a_program_that_cannot_be_executed_is_told_before_or_after() {
     let Some(t) = Test::live("cause_78") else { return };
     t.manifest("[service.{p}a]\nexec = [\"{dir}/script\"]\nworking_dir = \"{dir}/work\"\nhost = \"never\"\n");
     t.write("script", "#!/nowhere/interpreter\n");
-    std::fs::set_permissions(t.path("script"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(t.path("script"), std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::create_dir(t.path("work")).unwrap();
     let before = t.machine();
     let ran = t.install();
     assert_ne!(ran.code, 0, "{ran}");
     assert!(ran.stderr.contains("78"), "{ran}");
     assert_eq!(t.machine(), before);
+}
+
+#[test]
+fn a_property_list_that_others_may_write() {
+    let Some(t) = Test::live("cause_mode") else { return };
+    t.model().set(&json!({ "opaque": true }));
+    t.manifest(PLAIN);
+    // However open the mask of who installs, launchd takes what is installed.
+    let command = t.command(&["install", "manifest.toml", "--no-start"]);
+    let mut open = std::process::Command::new("/bin/sh");
+    open.args(["-c", "umask 000; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => open.env(name, value),
+            None => open.env_remove(name),
+        };
+    }
+    open.current_dir(&t.dir);
+    crate::support::Ran::of(open, &["install"]).ok();
+    let file = std::fs::read_dir(t.definitions()).unwrap().next().unwrap().unwrap().path();
+    let mode = |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o7777, 0o644);
+    mode(0o666);
+    t.run(&["start", "{p}a"]).exits(1).says("others may write").says("chmod 644");
+    mode(0o644);
+    t.run(&["start", "{p}a"]).ok();
+    t.pid("{p}a");
 }

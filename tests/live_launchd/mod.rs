@@ -5,6 +5,8 @@ mod causes;
 mod faults;
 mod for_ever;
 mod hangs;
+mod inside;
 mod pended;
+mod reports_differ;
 mod unified;
 mod updates;

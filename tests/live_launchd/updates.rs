@@ -6,9 +6,13 @@ use crate::support::{Test, lives};
 
 /// A service whose program carries a mark in its environment.
 fn marked(mark: &str, program: &str) -> String {
+    hosted("auto", mark, program)
+}
+
+fn hosted(host: &str, mark: &str, program: &str) -> String {
     format!(
         "[service.{{p}}a]\nexec = [\"{{child}}\", {program}]\nenv = {{ WHICH = \"{mark}\" }}\nrestart = {{ policy = \"never\" }}\n\
-         stop = {{ timeout = \"1s\" }}\n"
+         stop = {{ timeout = \"1s\" }}\nhost = \"{host}\"\n"
     )
 }
 
@@ -20,29 +24,36 @@ fn mark(t: &Test) -> String {
 #[test]
 fn a_child_that_ignores_the_signal_delays_it_and_breaks_nothing() {
     let Some(t) = Test::live("update_slow") else { return };
-    t.manifest(&marked("old", "\"ignore-term\""));
-    t.install().ok();
-    let old = t.pid("{p}a");
-    // Whoever is asked too early must ask again, not fail.
-    t.manifest(&marked("new", "\"ignore-term\""));
-    let begun = std::time::Instant::now();
-    t.install().ok();
-    assert!(begun.elapsed().as_millis() >= 900, "it must be given its time first");
-    assert!(!lives(old));
-    assert_eq!(mark(&t), "new");
+    for host in ["auto", "always"] {
+        t.manifest(&hosted(host, "old", "\"ignore-term\""));
+        t.install().ok();
+        assert_eq!(t.status("{p}a")["hosted"], host == "always");
+        let old = t.pid("{p}a");
+        // Whoever is asked too early must ask again, not fail.
+        t.manifest(&hosted(host, "new", "\"ignore-term\""));
+        let begun = std::time::Instant::now();
+        t.install().ok();
+        assert!(begun.elapsed().as_millis() >= 900, "it must be given its time first");
+        assert!(!lives(old));
+        assert_eq!(mark(&t), "new");
+        t.run(&["uninstall", "--all"]).ok();
+    }
 }
 
 #[test]
 fn a_new_program_that_fails_leaves_the_old_one_running() {
     let Some(t) = Test::live("update_fails") else { return };
-    t.manifest(&marked("old", "\"sleep\""));
-    t.install().ok();
-    let before = t.machine();
-    t.manifest(&marked("new", "\"--eprint\", \"no such table\", \"exit\", \"3\""));
-    t.install().exits(1).complains("as before");
-    assert_eq!(mark(&t), "old");
-    assert_eq!(t.machine(), before);
-    assert_eq!(t.status("{p}a")["drift"], "manifest");
+    for host in ["auto", "always"] {
+        t.manifest(&hosted(host, "old", "\"sleep\""));
+        t.install().ok();
+        let before = t.machine();
+        t.manifest(&hosted(host, "new", "\"--eprint\", \"no such table\", \"exit\", \"3\""));
+        t.install().exits(1).complains("as before").complains("no such table");
+        assert_eq!(mark(&t), "old");
+        assert_eq!(t.machine(), before);
+        assert_eq!(t.status("{p}a")["drift"], "manifest");
+        t.run(&["uninstall", "--all"]).ok();
+    }
 }
 
 #[test]

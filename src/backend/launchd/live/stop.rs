@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+
 use super::cause;
 use super::job::{Known, PAUSE};
 use super::manager::Launchd;
@@ -55,6 +57,7 @@ fn one(
     let Some(job) = &known.job else {
         return Ok(if sweep(unit, &[])? { Effect::Stopped } else { Effect::Unchanged });
     };
+    step_aside(unit, &known)?;
     let family = family(&known);
     let at_rest = job.printed.pid.is_none()
         && matches!(known.state, State::Stopped | State::Failed | State::GaveUp | State::Completed);
@@ -74,6 +77,23 @@ fn one(
     }
     let left = sweep(unit, &family)?;
     Ok(if at_rest && !left { Effect::Unchanged } else { Effect::Stopped })
+}
+
+/// launchd ends the process group of a job with it. A command that runs inside the service that it ends, to restart or
+/// to update it, leaves that group first: nobody else would bring the service back. A host finds its whole tree,
+/// whatever group that is in, so that there it is refused.
+fn step_aside(unit: &Service, known: &Known) -> Result<()> {
+    let inside = crate::system::env("XPC_SERVICE_NAME").is_some_and(|label| label == names::label(unit));
+    let Some(main) = known.pid().filter(|_| inside) else { return Ok(()) };
+    // Who leads a group is in none of launchd's, unless it is the job itself.
+    if !known.hosted && main != std::process::id() && matches!(nix::unistd::setsid(), Ok(_) | Err(Errno::EPERM)) {
+        return Ok(());
+    }
+    let id = unit.id();
+    Err(Error::failed(format!(
+        "`{id}` is left as it is: this command runs inside it, and would be ended with it before it is done"
+    ))
+    .hint("run it from outside the service; to be started anew, the service may just end, by its `restart.policy`"))
 }
 
 /// Tells the host to end, and waits until launchd says that it has.
@@ -132,6 +152,8 @@ fn family(known: &Known) -> Vec<Identity> {
     }
     pids.sort_unstable();
     pids.dedup();
+    // See `step_aside`.
+    pids.retain(|pid| *pid != std::process::id());
     pids.into_iter().filter_map(|pid| sys::identify(i32::try_from(pid).ok()?)).collect()
 }
 
