@@ -51,8 +51,8 @@ pub struct How {
     /// Windows: take it from the variable NAME
     #[arg(long, value_name = "NAME", help_heading = "Windows")]
     password_env: Option<String>,
-    /// Windows: install though people who are no administrators could change what the services run
-    #[arg(long, help_heading = "Windows")]
+    /// Install though people who are no administrators could change what the services run, or where their output goes
+    #[arg(long)]
     allow_writable: bool,
 }
 

@@ -23,6 +23,7 @@ mod goals;
 mod ownership;
 mod receipts;
 mod removal;
+mod strangers;
 
 use goals::{absent, retire, retire_leftovers, unit_goal, wants_linger};
 pub(crate) use goals::{before, file_goal, missing_folders, own};
@@ -259,7 +260,10 @@ fn guard(session: &mut Session, prepared: &Prepared, options: &Options, planned:
         return Ok(());
     }
     let services: Vec<Service> = prepared.services.iter().flat_map(|(service, _)| service.units()).collect();
-    let weak = session.manager(planned.backend)?.guard(&prepared.manifest, &services)?;
+    let mut weak = session.manager(planned.backend)?.guard(&prepared.manifest, &services)?;
+    let found = strangers::look(prepared);
+    planned.notes.extend(found.told);
+    weak.extend(found.refused);
     if weak.is_empty() {
         return Ok(());
     }
@@ -269,11 +273,12 @@ fn guard(session: &mut Session, prepared: &Prepared, options: &Options, planned:
     }
     let error = Error::not_permitted("people who are no administrators could change what the services run");
     let error = weak.into_iter().fold(error, Error::detail);
-    Err(error
-        .hint(
-            "move it to a folder that only administrators may change (below `%ProgramFiles%`), or set its access list",
-        )
-        .hint("`--allow-writable` installs it all the same"))
+    let remedy = if cfg!(windows) {
+        "move it to a folder that only administrators may change (below `%ProgramFiles%`), or set its access list"
+    } else {
+        "give the folder to root (`chown root`, `chmod go-w`), or let daemonctl's host write there (`host = \"always\"`)"
+    };
+    Err(error.hint(remedy).hint("`--allow-writable` installs it all the same"))
 }
 
 /// Hands the manager the passwords of accounts that it can't take without; one that was given is set whatever else

@@ -25,6 +25,7 @@ mod restart;
 mod schedule;
 mod security;
 mod stop;
+mod trusts;
 
 pub use hooks::{Hook, HookAction, HookFailure, Hooks};
 pub use limits::{Limits, Priority, Thresholds};

@@ -16,6 +16,7 @@ pub mod manifest_file;
 pub mod password;
 pub mod places;
 pub mod processes;
+pub mod strangers;
 pub mod terminal;
 
 use std::path::{Path, PathBuf};

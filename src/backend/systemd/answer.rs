@@ -12,8 +12,8 @@ use crate::key::Key;
 use crate::layout::Scope;
 use crate::quote::systemd as quote;
 use crate::service::{
-    Dependency, Hook, HookFailure, HostMode, KillScope, Kind, LogFile, LogFormat, Priority, Profile, ReadyWhen,
-    ReloadAction, RestartPolicy, Secret, Service, Start, StopSignal, WatchAction,
+    Dependency, Hook, HookFailure, HostMode, KillScope, Kind, LogFormat, Priority, Profile, ReadyWhen, ReloadAction,
+    RestartPolicy, Secret, Service, Start, StopSignal, WatchAction,
 };
 
 /// Whether the target's systemd is at least this version.
@@ -147,7 +147,7 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             }
             _ => native("StandardOutput="),
         },
-        Key::LogsFile | Key::LogsStdout | Key::LogsStderr => log_file(service, target),
+        Key::LogsFile | Key::LogsStdout | Key::LogsStderr => super::log_file::answer(service, target),
         Key::LogsFormat => match service.map(|s| s.logs.format) {
             Some(LogFormat::Raw) => native("StandardOutput= adds nothing to a line"),
             _ => host("systemd passes lines on as they come"),
@@ -359,20 +359,6 @@ fn others_host(service: &Service, target: &Target) -> bool {
                     )
                 })
                 .any(|key| matches!(answer(*key, Some(service), target), Answer::Host(_)))
-}
-
-fn log_file(service: Option<&Service>, target: &Target) -> Answer {
-    if !since(target, 240) {
-        return host("before version 240 systemd can't append to a file");
-    }
-    match service.and_then(|s| s.logs.file.as_ref()) {
-        None => native("StandardOutput=append:"),
-        Some(LogFile::Default) => host("the host keeps that folder"),
-        Some(LogFile::One(path)) => quote::path_refused(path).map_or_else(|| native("StandardOutput=append:"), host),
-        Some(LogFile::Apart { stdout, stderr }) => quote::path_refused(stdout)
-            .or_else(|| quote::path_refused(stderr))
-            .map_or_else(|| native("StandardOutput=append: and StandardError=append:"), host),
-    }
 }
 
 fn profile(service: Option<&Service>, target: &Target) -> Answer {

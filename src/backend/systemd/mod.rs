@@ -17,6 +17,7 @@ mod live;
 #[cfg(not(target_os = "linux"))]
 #[path = "nowhere.rs"]
 mod live;
+mod log_file;
 pub mod names;
 mod raw;
 mod render;

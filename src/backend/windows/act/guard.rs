@@ -6,9 +6,7 @@ use super::codes::{Code, Tried};
 use super::scm::{Held, ScmApi, access};
 use crate::error::{Error, Result};
 use crate::layout::{Layout, below};
-use crate::service::{
-    Argv, HealthCheck, Hook, HookAction, Probe, ReadyWhen, ReloadAction, Secret, Service, WatchAction,
-};
+use crate::service::Service;
 use crate::system::access::judge::{self, Thing};
 use crate::system::access::sddl;
 
@@ -18,63 +16,9 @@ pub(super) fn written_by_host(layout: &Layout, id: &str) -> [PathBuf; 3] {
 }
 
 /// What a service runs or trusts, with what it is to it. Pure.
-fn trusted(manifest: &Path, service: &Service) -> Vec<(String, PathBuf)> {
-    let mut found = vec![("the manifest".to_owned(), manifest.to_owned())];
-    let mut program = |what: &str, argv: &Argv| {
-        if let Some(first) = argv.first() {
-            found.push((what.to_owned(), first.into()));
-        }
-    };
-    program("the program", &service.exec);
-    if let Some(argv) = &service.stop.command {
-        program("the stop command", argv);
-    }
-    if let Some(reload) = &service.reload {
-        if let ReloadAction::Command(argv) = &reload.action {
-            program("the reload command", argv);
-        }
-        if let Some(argv) = &reload.check {
-            program("the reload check", argv);
-        }
-    }
-    if let Some(WatchAction::Command(argv)) = service.watch.as_ref().map(|watch| &watch.action) {
-        program("the watch command", argv);
-    }
-    let hooks = &service.hooks;
-    let lists: [(&str, &[Hook]); 5] = [
-        ("a pre_start hook", &hooks.pre_start),
-        ("a post_start hook", &hooks.post_start),
-        ("a pre_stop hook", &hooks.pre_stop),
-        ("a post_stop hook", &hooks.post_stop),
-        ("an event hook", &hooks.event),
-    ];
-    for (what, list) in lists {
-        for hook in list {
-            if let HookAction::Command(argv) = &hook.action {
-                program(what, argv);
-            }
-        }
-    }
-    let probes = service.wait_for.iter().map(|wait| &wait.probe);
-    let ready = service.ready.as_ref().and_then(|ready| match &ready.when {
-        ReadyWhen::Probe(probe) => Some(probe),
-        _ => None,
-    });
-    let health = service.health.as_ref().and_then(|health| match &health.check {
-        HealthCheck::Probe(probe) => Some(probe),
-        HealthCheck::Heartbeat => None,
-    });
-    for probe in probes.chain(ready).chain(health) {
-        if let Probe::Exec(argv) = probe {
-            program("a check", argv);
-        }
-    }
-    found.extend(service.env_files.iter().map(|file| ("an environment file".to_owned(), file.path.clone())));
-    for secret in service.security.secrets.values() {
-        if let Secret::File(path) = secret {
-            found.push(("a secret".to_owned(), path.clone()));
-        }
-    }
+fn trusted(manifest: &Path, service: &Service) -> Vec<(&'static str, PathBuf)> {
+    let mut found = vec![("the manifest", manifest.to_owned())];
+    found.extend(service.trusts());
     found
 }
 
