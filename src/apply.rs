@@ -91,9 +91,19 @@ pub fn apply(edge: &mut Edge<'_>, intent: &Intent<'_>, steps: &[Step]) -> Result
         steps: steps.to_vec(),
     };
     let mut journal = Journal::open(edge.layout, &header)?;
-    match take(edge, intent.goal, steps, |index| journal.mark(Mark::Begin(index))) {
+    // The manager may end with lingering, so all that it can tell is seen before that is switched off.
+    let (asking, ending) = match steps {
+        [asking @ .., ending @ Step::Linger { on: false }] => (asking, Some(ending)),
+        _ => (steps, None),
+    };
+    match take(edge, intent.goal, asking, |index| journal.mark(Mark::Begin(index))) {
         Ok(effects) => match seen(edge, intent.goal) {
             Ok(()) => {
+                if ending.is_some() {
+                    journal.mark(Mark::Begin(asking.len()))?;
+                    linger(edge, false);
+                    crate::faults::point("step");
+                }
                 journal.close()?;
                 Ok(effects)
             }
@@ -289,10 +299,10 @@ fn one(edge: &mut Edge<'_>, goal: &Goal, step: &Step, batch: &mut Batch, effects
 fn linger(edge: &mut Edge<'_>, on: bool) {
     let note = match (edge.manager.set_linger(on), on) {
         (Ok(()), on) => edge.manager.linger_note(on),
-        (Err(error), true) => format!(
-            "the services end with the login, since lingering could not be switched on ({error}); an administrator can: \
-             `loginctl enable-linger USER`"
-        ),
+        (Err(error), true) => {
+            let remedy = error.hints().first().map_or_else(String::new, |hint| format!("; {hint}"));
+            format!("the services end with the login, since lingering could not be switched on ({error}){remedy}")
+        }
         (Err(error), false) => format!("lingering could not be switched off: {error}"),
     };
     edge.notes.push(note);

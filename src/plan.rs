@@ -188,10 +188,9 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
     if !enable.is_empty() {
         steps.push(Step::Enable { units: enable });
     }
-    if let Some(on) = goal.linger
-        && now.linger.is_some_and(|now| now != on)
-    {
-        steps.push(Step::Linger { on });
+    let linger = goal.linger.filter(|on| now.linger.is_some_and(|now| now != *on));
+    if linger == Some(true) {
+        steps.push(Step::Linger { on: true });
     }
     let restart = names(&|unit| unit.present && unit.run != Run::Down && is_up(&unit.service.id()) && outdated(unit));
     if !restart.is_empty() {
@@ -210,6 +209,10 @@ pub fn converge(now: &Now, goal: &Goal) -> Vec<Step> {
     }
     for path in &goal.emptied {
         steps.push(Step::RemoveFolder { path: path.clone() });
+    }
+    // Without a login the manager ends with it: nothing can be asked of it any more.
+    if linger == Some(false) {
+        steps.push(Step::Linger { on: false });
     }
     steps
 }

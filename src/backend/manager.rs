@@ -95,6 +95,14 @@ impl Deadline {
     }
 }
 
+/// That a service cannot be reloaded, since its manifest does not say how.
+#[must_use]
+pub fn without_reload(unit: &Service) -> Error {
+    let (id, name) = (unit.id(), &unit.name);
+    Error::failed(format!("`{id}` has no `reload` in its manifest"))
+        .hint(format!("give it a `[service.{name}.reload]` table, or use `restart`"))
+}
+
 /// The way to a real manager. All the units it is given are complete ([`Service::units`]) and in dependency order.
 ///
 /// Each verb keeps the contract of the crate documentation: it returns when its postcondition was seen in the
@@ -176,6 +184,13 @@ pub trait Manager {
     /// How the units were stopped since a time, rung by rung, by name: where daemonctl's host did that.
     fn stops(&mut self, _: &[Service], _since: jiff::Timestamp) -> BTreeMap<String, Vec<Sent>> {
         BTreeMap::new()
+    }
+
+    /// What the manager itself has by a service's name that daemonctl did not install, in words. None: nothing, or it can't
+    /// be told.
+    fn stranger(&mut self, name: &str) -> Option<String> {
+        let _ = name;
+        None
     }
 
     /// What the operator should know of what was done since the last call.

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use answer::Answer;
 pub use artifact::{Artifact, Body, SecretFormat};
-pub use manager::{Deadline, Detail, Manager, Progress, Silent, UnitResult, UnitState};
+pub use manager::{Deadline, Detail, Manager, Progress, Silent, UnitResult, UnitState, without_reload};
 pub use target::{BackendKind, Target};
 
 use crate::error::Result;

@@ -145,6 +145,11 @@ fn look_at(
     let backend = choice.as_ref().map(|choice| choice.backend.name().to_owned());
     for (name, near) in missing {
         notes.extend(near.map(|near| format!("`{name}` is not installed: {near}")));
+        if let Some(choice) = choice.as_ref().filter(|_| !session.offline())
+            && let Ok(manager) = session.manager(choice.backend)
+        {
+            notes.extend(manager.stranger(&name));
+        }
         services.push(Status::not_installed(&name, backend.as_deref().unwrap_or("none"), session.layout.scope));
     }
     let exit = if services.is_empty() { Exit::Done } else { worst(services.iter().map(|status| status.state)) };

@@ -52,3 +52,16 @@ fn a_unit_of_the_distribution() {
     t.install().exits(1).complains("nginx").complains("--adopt");
     assert_eq!(t.machine(), before);
 }
+
+#[test]
+fn a_unit_of_somebody_else_is_named_by_status() {
+    let Some(t) = Test::live("stranger") else { return };
+    let path = unit_folder(&t).join("stranger-a.service");
+    std::fs::write(&path, "[Service]\nExecStart=/bin/sleep 12345\n").unwrap();
+    assert!(systemctl(&t, &["daemon-reload"]));
+    t.run(&["status", "stranger-a"]).exits(4).says("`stranger-a.service`").says("did not install");
+    let none = t.run(&["status", "stranger-none"]).exits(4);
+    assert!(!none.stdout.contains("did not install"), "{none}");
+    std::fs::remove_file(&path).unwrap();
+    assert!(systemctl(&t, &["daemon-reload"]));
+}

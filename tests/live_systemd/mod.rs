@@ -1,4 +1,6 @@
 //! What only systemd has.
 
 mod foreign_units;
+mod linger;
 mod notify;
+mod parser;

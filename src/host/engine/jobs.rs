@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::unit::Unit;
 use super::{Ending, Engine, Id};
+use crate::backend::without_reload;
 use crate::exit::Exit;
 use crate::host::control::{Answer, Ask, Trouble, Units};
 use crate::host::machine::{Current, Event, Moment, Wanted};
@@ -157,9 +158,7 @@ impl Engine {
                 for id in &ids {
                     let Some(unit) = self.units.get(id) else { continue };
                     if unit.service.reload.is_none() {
-                        let mut trouble = Trouble::new(format!("`{id}` has no reload action"));
-                        let name = &unit.service.name;
-                        trouble.hints.push(format!("give it a `[service.{name}.reload]` table, or use `restart`"));
+                        let trouble = Trouble::from(&without_reload(&unit.service));
                         self.done(&mut job, id, Err(trouble));
                     } else if unit.state.current == Current::Running {
                         self.queue.push_back((Rc::clone(id), Event::Reload));

@@ -11,7 +11,7 @@ use super::manager::{Launchd, for_all};
 use super::order::{Step, Way, run};
 use super::{cause, logs};
 use crate::backend::launchd::{names, state};
-use crate::backend::{Deadline, Progress, UnitResult};
+use crate::backend::{Deadline, Progress, UnitResult, without_reload};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::receipt;
@@ -315,9 +315,7 @@ pub(super) fn reload(
     const LONGEST: Duration = Duration::from_secs(120);
     let id = unit.id();
     let Some(reload) = &unit.reload else {
-        return Err(
-            Error::failed(format!("`{id}` has no `reload` in its manifest")).hint("`daemonctl restart` does without")
-        );
+        return Err(without_reload(unit));
     };
     let known = launchd.know(unit)?;
     let (Some(job), State::Running) = (&known.job, known.state) else {

@@ -16,11 +16,13 @@ use crate::service::{Kind, Service};
 pub(super) struct Systemd {
     pub(super) link: Box<dyn Link>,
     pub(super) target: Target,
+    /// For the operator.
+    notes: Vec<String>,
 }
 
 impl Systemd {
     pub(super) fn new(link: Box<dyn Link>, target: Target) -> Self {
-        Self { link, target }
+        Self { link, target, notes: Vec::new() }
     }
 
     /// Whether each unit starts at boot. The link that install makes is looked for first: it answers for nearly
@@ -56,7 +58,23 @@ impl Manager for Systemd {
         if self.target.version.is_none() {
             self.target.version = self.link.version()?;
         }
-        verify::verify(files, &self.target)
+        self.notes.extend(verify::verify(files, &self.target)?);
+        Ok(())
+    }
+
+    fn stranger(&mut self, name: &str) -> Option<String> {
+        let unit = names::unit(name, "service");
+        let listed = self.link.list(std::slice::from_ref(&unit)).ok()?.pop()?;
+        listed.is_loaded().then(|| {
+            format!(
+                "systemd has a unit `{unit}` ({}), which daemonctl did not install: `systemctl` acts on it",
+                listed.active
+            )
+        })
+    }
+
+    fn take_notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
     }
 
     fn observe(&mut self, units: &[Service]) -> Result<Vec<UnitState>> {

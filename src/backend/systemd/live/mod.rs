@@ -22,6 +22,7 @@ mod status;
 mod systemctl;
 mod verbs;
 mod verify;
+mod window;
 
 use link::Link;
 

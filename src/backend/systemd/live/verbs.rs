@@ -1,24 +1,20 @@
 //! start, stop, restart, reload: one burst of jobs, their ends, and then what is really there.
 //!
 //! A job that is done says little: with `Type=exec` a start is done when the program was executed. So the units are looked at
-//! again after a window in which a program that can't run at all has ended; and a stop counts when the control group is
+//! again after a [`window`] in which a program that can't run at all has ended; and a stop counts when the control group is
 //! empty.
 
 use std::time::{Duration, Instant};
 
 use super::link::{Ask, Facts, JobEnd, Listed, Verb, Wait};
 use super::manager::{Systemd, timer_of};
-use super::{journal, state};
+use super::{journal, state, window};
 use crate::backend::systemd::names;
-use crate::backend::{Deadline, Progress, UnitResult};
+use crate::backend::{Deadline, Progress, UnitResult, without_reload};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::{Effect, State};
 use crate::service::{Kind, ReadyWhen, RestartPolicy, Service};
-
-/// A program without a sign of readiness counts as started when it has lived so long. One window for all of a verb's units;
-/// longer would make every install slower, and what ends later is told by `status`.
-const SETTLE: Duration = Duration::from_millis(15);
 
 /// Lines of its output that a failure is shown with.
 const LAST_LINES: usize = 10;
@@ -126,16 +122,15 @@ fn run(
         }
     }
     let ends = systemd.link.jobs(&asked, &mut wait(deadline, progress))?;
-    let blind = jobs.iter().any(|(at, _)| units[*at].kind == Kind::Service && !has_readiness(&units[*at]));
-    if blind {
-        std::thread::sleep(SETTLE);
-    }
+    let blind = |at: &usize| units[*at].kind == Kind::Service && !has_readiness(&units[*at]);
+    let blind: Vec<String> = jobs.iter().map(|(at, _)| *at).filter(blind).map(|at| services[at].clone()).collect();
+    let window = window::pass(systemd, &blind)?;
     let after = systemd.link.list(&services)?;
     let mut ended: Vec<Option<JobEnd>> = units.iter().map(|_| None).collect();
     for ((at, _), end) in jobs.iter().zip(ends) {
         ended[*at] = Some(end);
     }
-    let restarted = quick_restarts(systemd, units, &services, &after, jobs)?;
+    let restarted = quick_restarts(systemd, units, &services, &after, jobs, window)?;
     let mut results = Vec::with_capacity(units.len());
     for (at, unit) in units.iter().enumerate() {
         let result = match ended[at].take() {
@@ -173,13 +168,14 @@ fn quick_restarts(
     services: &[String],
     after: &[Listed],
     jobs: &[(usize, Verb)],
+    window: Duration,
 ) -> Result<Vec<usize>> {
     let quick: Vec<usize> = jobs
         .iter()
         .map(|(at, _)| *at)
         .filter(|at| {
             let restart = &units[*at].restart;
-            after[*at].active == "active" && restart.policy != RestartPolicy::Never && restart.delay <= SETTLE
+            after[*at].active == "active" && restart.policy != RestartPolicy::Never && restart.delay <= window
         })
         .collect();
     if quick.is_empty() {
@@ -342,16 +338,25 @@ pub(super) fn reload(
     progress: &mut dyn Progress,
 ) -> Result<Vec<UnitResult>> {
     let services = services(units);
-    let jobs: Vec<(Verb, String)> = services.iter().map(|name| (Verb::Reload, name.clone())).collect();
-    let ends = systemd.link.jobs(&jobs, &mut wait(deadline, progress))?;
+    let before = systemd.link.list(&services)?;
+    let up: Vec<usize> = (0..units.len()).filter(|at| before[*at].active == "active").collect();
+    let jobs: Vec<(Verb, String)> = up.iter().map(|at| (Verb::Reload, services[*at].clone())).collect();
+    let mut ends: Vec<Option<JobEnd>> = units.iter().map(|_| None).collect();
+    for (at, end) in up.into_iter().zip(systemd.link.jobs(&jobs, &mut wait(deadline, progress))?) {
+        ends[at] = Some(end);
+    }
     let after = systemd.link.facts(&services, Ask::All)?;
     let mut results = Vec::with_capacity(units.len());
     for ((unit, end), facts) in units.iter().zip(ends).zip(after) {
         let service = names::unit(&unit.id(), "service");
         let up = state::state(unit, &facts, None) == State::Running;
         let result = match end {
-            Ok(end) if end == "done" && up => Ok(Effect::Reloaded),
-            Ok(end) => {
+            None => {
+                let state = state::raw(&facts);
+                Err(Error::new(Exit::NotRunning, format!("`{}` was not reloaded: it is {state}", unit.id())))
+            }
+            Some(Ok(end)) if end == "done" && up => Ok(Effect::Reloaded),
+            Some(Ok(end)) => {
                 let why = if up {
                     format!("its reload action failed ({end}), and it runs on")
                 } else {
@@ -360,7 +365,9 @@ pub(super) fn reload(
                 let error = Error::failed(format!("`{}` was not reloaded: {why}", unit.id()));
                 Err(with_last_lines(systemd, error, unit, &service, &facts))
             }
-            Err(error) => Err(error),
+            // Its unit may know how all the same, by a raw key.
+            Some(Err(_)) if unit.reload.is_none() => Err(without_reload(unit)),
+            Some(Err(error)) => Err(error),
         };
         results.push((unit.id(), result));
     }

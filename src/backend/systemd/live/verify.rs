@@ -36,8 +36,12 @@ impl Drop for Stage {
     }
 }
 
-/// One call for all units.
-pub(super) fn verify(files: &[Artifact], target: &Target) -> Result<()> {
+/// What is said where nobody could look.
+const UNREAD: &str =
+    "there is no `systemd-analyze` here: systemd's own parser did not read the units before they were installed";
+
+/// One call for all units. Returns what the operator should know.
+pub(super) fn verify(files: &[Artifact], target: &Target) -> Result<Option<String>> {
     let units: Vec<(&Artifact, &Vec<u8>)> = files
         .iter()
         .filter_map(|artifact| match &artifact.body {
@@ -46,7 +50,7 @@ pub(super) fn verify(files: &[Artifact], target: &Target) -> Result<()> {
         })
         .collect();
     if units.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let stage = Stage::new()?;
     let mut paths = Vec::with_capacity(units.len());
@@ -72,14 +76,14 @@ pub(super) fn verify(files: &[Artifact], target: &Target) -> Result<()> {
     {
         Ok(ended) => ended,
         // A systemd without its tools: the manager will have its say when the unit is started.
-        Err(_) if !on_path("systemd-analyze") => return Ok(()),
+        Err(_) if !on_path("systemd-analyze") => return Ok(Some(UNREAD.to_owned())),
         Err(error) => return Err(error),
     };
     let words = String::from_utf8_lossy(&ended.stderr).into_owned();
     let names: Vec<String> = paths.iter().filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect();
     let complaints = complaints(&words, &stage.0, &names, &target.host_binary);
     if complaints.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let mut error = Error::new(Exit::Failed, "systemd does not accept the units; nothing was changed");
     for complaint in complaints {

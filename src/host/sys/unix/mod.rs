@@ -54,8 +54,8 @@ pub use lock::{Lock, hold_lock};
 pub use memory::{be_frugal, give_back as give_back_memory};
 pub use private::{make_private_folder, read_private};
 pub use process::{
-    Identity, KILL, ask_to_end, be_humble, become_subreaper, forget_inherited, identify, kill_all, kill_command, lives,
-    next_rung, reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
+    Identity, KILL, ask_to_end, be_humble, become_subreaper, end_of, forget_inherited, identify, kill_all,
+    kill_command, lives, next_rung, reap, send, send_signal, signal_name, signal_number, stop_name, until_gone,
 };
 pub use sandbox::{Sandbox, sandbox_possible};
 pub use shared::Shared;

@@ -186,7 +186,8 @@ pub fn forget_inherited() {
 }
 
 /// What becomes readable when the process ends, whoever's child it is: a pidfd, or a kqueue that watches it.
-fn end_of(pid: i32) -> Option<std::os::fd::OwnedFd> {
+#[must_use]
+pub fn end_of(pid: i32) -> Option<std::os::fd::OwnedFd> {
     #[cfg(target_os = "linux")]
     {
         use std::os::fd::FromRawFd;
