@@ -97,8 +97,14 @@ fn hostile_texts_come_back_equal_or_are_refused() {
     for _ in 0..400 {
         let arguments = texts.new_tree(&mut runner).unwrap().current();
         let listed: Vec<String> = arguments.iter().map(|text| toml(text)).collect();
-        let manifest =
-            format!("[service.a]\nexec = [\"/bin/a\", {}]\nenv = {{ A = {} }}\n", listed.join(", "), listed[0]);
+        let folder = format!("/srv/a{}z", arguments[0].replace('/', "-"));
+        let manifest = format!(
+            "[service.a]\nexec = [\"/bin/a\", {}]\nenv = {{ A = {} }}\nworking_dir = {}\nlogs = {{ file = {} }}\n",
+            listed.join(", "),
+            listed[0],
+            toml(&folder),
+            toml(&format!("{folder}/a.log")),
+        );
         let dirs = ResolveDirs { manifest_dir: "/srv/manifest".into() };
         let resolved = manifest::parse(manifest.as_bytes(), Path::new("manifest.toml"))
             .and_then(|parsed| manifest::resolve(&parsed, &target, &Foreign, &dirs));
@@ -125,6 +131,7 @@ fn hostile_texts_come_back_equal_or_are_refused() {
             let spec: Service = serde_json::from_str(&content(".json")).unwrap();
             assert_eq!(spec.exec[1..], arguments);
             assert_eq!(spec.env["A"], arguments[0]);
+            assert_eq!(spec.working_dir.unwrap().to_str().unwrap(), folder);
             hosted += 1;
             continue;
         }
@@ -132,13 +139,15 @@ fn hostile_texts_come_back_equal_or_are_refused() {
         let own: serde_json::Value = plist::from_bytes(list.as_bytes()).unwrap();
         assert_eq!(own["EnvironmentVariables"]["A"], arguments[0], "by the plist crate: {list}");
         native.push(list);
-        wanted.push(arguments);
+        wanted.push((arguments, folder));
     }
     assert!(native.len() > 50 && hosted + refused > 50, "{} native, {hosted} hosted, {refused} refused", native.len());
-    for (list, wanted) in plistlib(&native).unwrap_or_default().iter().zip(&wanted) {
+    for (list, (wanted, folder)) in plistlib(&native).unwrap_or_default().iter().zip(&wanted) {
         let arguments: Vec<&str> =
             list["ProgramArguments"].as_array().unwrap().iter().skip(1).map(|text| text.as_str().unwrap()).collect();
         assert_eq!(arguments, *wanted);
         assert_eq!(list["EnvironmentVariables"]["A"], wanted[0]);
+        assert_eq!(list["WorkingDirectory"], *folder);
+        assert_eq!(list["StandardOutPath"], format!("{folder}/a.log"));
     }
 }

@@ -74,8 +74,11 @@ fn a_file_is_replaced_with_its_mode_whatever_was_there() {
     assert_eq!(fs::read(&path).unwrap(), b"new");
     assert_eq!(fs::symlink_metadata(&path).unwrap().mode() & 0o7777, 0o666);
     assert_eq!(fs::read(&other).unwrap(), b"other");
+    let before = fs::File::open(&path).unwrap();
     replace(&path, b"newer", 0o600, None).unwrap();
     assert_eq!(fs::symlink_metadata(&path).unwrap().mode() & 0o7777, 0o600);
+    // Another inode: macOS ends a program that was written over, as its signature no longer fits.
+    assert_ne!(fs::metadata(&path).unwrap().ino(), before.metadata().unwrap().ino());
     assert_eq!(names(folder.path()), ["file", "other"]);
 }
 
@@ -176,6 +179,8 @@ fn what_a_killed_run_left_is_swept() {
 #[test]
 fn temporaries_can_not_be_foreseen() {
     assert_ne!(temporary_name(), temporary_name());
+    // launchd loads each `.plist` that a boot finds, and every manager goes by the ends of names.
+    assert!(temporary_name().starts_with('.') && !temporary_name().trim_start_matches('.').contains('.'));
 }
 
 #[test]

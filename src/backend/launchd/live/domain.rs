@@ -109,3 +109,80 @@ pub(super) fn is_there(ctl: &dyn Ctl, domain: Domain) -> Result<bool> {
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::ctl::Answer;
+    use super::*;
+
+    /// Answers one question after the other; the last answer again and again.
+    struct Says(Mutex<Vec<i32>>);
+
+    impl Ctl for Says {
+        fn call(&self, words: &[&str]) -> Result<Answer> {
+            assert_eq!(words[0], "print");
+            let mut codes = self.0.lock().unwrap();
+            let code = if codes.len() > 1 { codes.remove(0) } else { codes[0] };
+            let stdout = if code == 0 { "gui/501 = {\n}\n" } else { "" };
+            Ok(Answer { code, stdout: stdout.to_owned(), stderr: String::new() })
+        }
+    }
+
+    /// A machine on which these domains are there.
+    struct Machine(&'static [&'static str]);
+
+    impl Ctl for Machine {
+        fn call(&self, words: &[&str]) -> Result<Answer> {
+            let there = self.0.contains(&words[1]);
+            let stdout = if there { format!("{} = {{\n}}\n", words[1]) } else { String::new() };
+            Ok(Answer { code: if there { 0 } else { 112 }, stdout, stderr: String::new() })
+        }
+    }
+
+    fn of(machine: &'static [&'static str], uid: u32, sessions: &[&str]) -> Result<Domain> {
+        let sessions: Vec<String> = sessions.iter().map(|session| (*session).to_owned()).collect();
+        Domains::probe(&Machine(machine), Scope::User, uid)?.of(&sessions)
+    }
+
+    #[test]
+    fn the_screen_comes_first_and_sessions_decide() {
+        let both: &[&str] = &["gui/501", "user/501"];
+        assert_eq!(of(both, 501, &[]).unwrap(), Domain::Gui(501));
+        assert_eq!(of(both, 501, &["Background"]).unwrap(), Domain::User(501));
+        assert_eq!(of(both, 501, &["Background", "Aqua"]).unwrap(), Domain::Gui(501));
+        assert_eq!(of(&["user/501"], 501, &["Background", "Aqua"]).unwrap(), Domain::User(501));
+        let system = Domains::probe(&Machine(&[]), Scope::System, 0).unwrap();
+        assert_eq!((system.own(), system.of(&["Aqua".to_owned()]).unwrap()), (Domain::System, Domain::System));
+    }
+
+    #[test]
+    fn who_is_not_at_the_screen_is_told_what_to_do() {
+        let error = of(&["user/501"], 501, &[]).unwrap_err();
+        assert!(error.to_string().contains("there is no `gui/501`"), "{error}");
+        assert!(error.hints().iter().any(|hint| hint.contains("`--system`")), "{:?}", error.hints());
+        let error = of(&[], 501, &["Background"]).unwrap_err();
+        assert!(error.to_string().contains("there is no `user/501`"), "{error}");
+        // Under sudo nothing of the user's is made as root's: there is no `gui/0`, and its remedy is not to be root.
+        let error = of(&["gui/501", "user/501"], 0, &[]).unwrap_err();
+        let hint = error.hints().first().cloned().unwrap_or_default();
+        assert!(hint.contains("without sudo") || hint.contains("`--system`"), "{hint}");
+    }
+
+    #[test]
+    fn a_single_no_is_not_believed() {
+        for (codes, wanted) in [
+            (vec![0], true),
+            (vec![113, 0], true),
+            (vec![1, 5, 0], true),
+            (vec![112], false),
+            (vec![125, 124], false),
+            (vec![113, 1, 112], false),
+            (vec![1], false),
+        ] {
+            let says = Says(Mutex::new(codes.clone()));
+            assert_eq!(is_there(&says, Domain::Gui(501)).unwrap(), wanted, "{codes:?}");
+        }
+    }
+}
