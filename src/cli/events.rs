@@ -91,7 +91,7 @@ impl Shown {
 impl Sink for Shown {
     fn event(&mut self, event: Event) -> ControlFlow<()> {
         if self.json {
-            return self.lines.add(&String::from_utf8_lossy(&event.line()));
+            return self.lines.add(&style::harmless_json(&String::from_utf8_lossy(&event.line())));
         }
         self.lines.add(&text(&event, self.width, &self.style))
     }

@@ -148,7 +148,7 @@ impl Sink for Shown {
         if self.json {
             // Plain data, which always serializes.
             let text = serde_json::to_string(&line).unwrap_or_default();
-            return self.lines.add(&format!("{text}\n"));
+            return self.lines.add(&format!("{}\n", style::harmless_json(&text)));
         }
         self.lines.add(&self.dress.line(&line))
     }

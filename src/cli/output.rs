@@ -21,7 +21,7 @@ pub(super) fn report(report: &Report, context: &Context) -> Exit {
     let text = if context.globals.json() {
         match report.view.json() {
             serde_json::Value::Null => String::new(),
-            value => format!("{value:#}\n"),
+            value => format!("{}\n", style::harmless_json(&format!("{value:#}"))),
         }
     } else {
         report.view.text(&context.style)
@@ -35,7 +35,7 @@ pub(super) fn report(report: &Report, context: &Context) -> Exit {
 /// Prints an error, and gives its exit code.
 pub(super) fn error(error: &Error, context: &Context) -> Exit {
     if context.globals.json() {
-        return match write(&format!("{:#}\n", error_json(error))) {
+        return match write(&format!("{}\n", style::harmless_json(&format!("{:#}", error_json(error))))) {
             Ok(()) => error.exit(),
             Err(error) => unwritable(&error),
         };
@@ -74,7 +74,7 @@ const MORE: &str = "For more information, try '--help'.";
 /// A line that is no answer, such as a remark while a command goes on, on standard error.
 pub(super) fn remark(text: &str, context: &Context) {
     if !context.globals.quiet() {
-        complain(&format!("{text}\n"));
+        complain(&format!("{}\n", style::harmless(text)));
     }
 }
 
@@ -154,12 +154,18 @@ fn complain(text: &str) {
 
 fn error_text(error: &Error, style: &Style) -> String {
     let mut text = String::new();
-    let _ = writeln!(text, "{} {error}", style::paint("error:", style::RED.bold(), style));
+    let message = error.to_string();
+    let mut lines = message.split('\n');
+    let first = style::harmless(lines.next().unwrap_or_default());
+    let _ = writeln!(text, "{} {first}", style::paint("error:", style::RED.bold(), style));
+    for line in lines {
+        let _ = writeln!(text, "{}", style::harmless(line));
+    }
     for line in error.details().iter().flat_map(|detail| detail.lines()) {
         let _ = writeln!(text, "  {}", style::harmless(line));
     }
     for hint in error.hints() {
-        let _ = writeln!(text, "{} {hint}", style::paint("hint:", style::CYAN, style));
+        let _ = writeln!(text, "{} {}", style::paint("hint:", style::CYAN, style), style::harmless(hint));
     }
     text
 }
@@ -196,6 +202,15 @@ mod tests {
         );
         let colored = error_text(&example(), &Style { color: true, ..PLAIN });
         assert!(colored.starts_with("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m cannot"), "{colored:?}");
+    }
+
+    #[test]
+    fn what_a_service_wrote_is_harmless_wherever_it_stands_in_an_error() {
+        let hostile = "a\u{1b}]0;b\u{7}";
+        let error = Error::failed(format!("{hostile}\n{hostile}")).detail(hostile).hint(hostile);
+        let text = error_text(&error, &PLAIN);
+        assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
+        assert_eq!(text.lines().count(), 4);
     }
 
     #[test]

@@ -81,11 +81,13 @@ pub(super) fn diff_line(line: &str, style: &Style) -> String {
     }
 }
 
-/// Text that somebody else wrote, made harmless for a terminal: what could move its cursor or change its colours is
-/// shown as `\u{1b}`.
+/// Text that somebody else wrote, made harmless for a terminal: what could move its cursor, change its colours or turn
+/// round what is read is shown as `\u{1b}`.
 #[must_use]
 pub(super) fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
-    let harmful = |c: char| c.is_control() && c != '\t';
+    // The latter: marks of writing direction, by which a line reads as something that it is not.
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}');
+    let harmful = |c: char| c.is_control() && c != '\t' || turns(c);
     if !text.contains(harmful) {
         return text.into();
     }
@@ -93,6 +95,17 @@ pub(super) fn harmless(text: &str) -> std::borrow::Cow<'_, str> {
         .map(|c| if harmful(c) { c.escape_default().to_string() } else { c.to_string() })
         .collect::<String>()
         .into()
+}
+
+/// The same of JSON, whose meaning stays: its writer leaves the control characters behind ASCII as they are.
+#[must_use]
+pub(super) fn harmless_json(text: &str) -> std::borrow::Cow<'_, str> {
+    let harmful = |c: char| matches!(c, '\u{7f}'..='\u{9f}');
+    if !text.contains(harmful) {
+        return text.into();
+    }
+    let escaped = |c: char| if harmful(c) { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    text.chars().map(escaped).collect::<String>().into()
 }
 
 /// How many columns a text takes.
@@ -341,5 +354,9 @@ mod tests {
     fn what_a_service_wrote_moves_no_cursor() {
         assert_eq!(harmless("a\tb"), "a\tb");
         assert_eq!(harmless("\u{1b}[2Jgone\r"), "\\u{1b}[2Jgone\\r");
+        assert_eq!(harmless("\u{9b}2J\u{202e}"), "\\u{9b}2J\\u{202e}");
+        let json = serde_json::to_string("\u{9b}2J\u{7f}\u{1b}ä").unwrap();
+        assert_eq!(harmless_json(&json), r#""\u009b2J\u007f\u001bä""#);
+        assert_eq!(serde_json::from_str::<String>(&harmless_json(&json)).unwrap(), "\u{9b}2J\u{7f}\u{1b}ä");
     }
 }

@@ -46,21 +46,17 @@ impl View for Outcome {
             let word = style::effect(unit.effect, style);
             let mut lines = unit.message.as_deref().unwrap_or("").lines();
             let _ = match lines.next() {
-                Some(first) => writeln!(text, "{:width$}  {word}: {first}", unit.name),
+                Some(first) => writeln!(text, "{:width$}  {word}: {}", unit.name, style::harmless(first)),
                 None => writeln!(text, "{:width$}  {word}", unit.name),
             };
             for line in lines {
-                let _ = writeln!(text, "    {line}");
+                let _ = writeln!(text, "    {}", style::harmless(line));
             }
         }
         if self.units.is_empty() && !style.quiet {
             let _ = writeln!(text, "nothing to do");
         }
-        if !style.quiet {
-            for note in &self.notes {
-                let _ = writeln!(text, "note: {note}");
-            }
-        }
+        text.push_str(&style::notes(&self.notes, style));
         text
     }
 }
@@ -115,7 +111,7 @@ impl View for PlanView {
             text.push_str("no changes\n");
         }
         for step in &planned.steps {
-            let _ = writeln!(text, "{}", style::step(&step.describe(), style));
+            let _ = writeln!(text, "{}", style::step(&style::harmless(&step.describe()), style));
             if style.quiet {
                 continue;
             }
@@ -126,14 +122,10 @@ impl View for PlanView {
                 continue;
             }
             for line in plan::diff(planned.now.files.get(path).and_then(Option::as_ref), wanted) {
-                let _ = writeln!(text, "    {}", style::diff_line(&line, style));
+                let _ = writeln!(text, "    {}", style::diff_line(&style::harmless(&line), style));
             }
         }
-        if !style.quiet {
-            for note in &planned.notes {
-                let _ = writeln!(text, "note: {note}");
-            }
-        }
+        text.push_str(&style::notes(&planned.notes, style));
         text
     }
 }

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::machine;
 use crate::error::{Error, IoContext, Result};
 
 #[cfg(not(unix))]
@@ -69,12 +70,15 @@ impl Ended {
 }
 
 impl Command {
-    /// A program, absolute or looked for in PATH. It gets our environment, an empty standard input, and a minute.
+    /// A program, absolute or looked for: as root in the system's own folders first, whatever PATH the shell had that we
+    /// come from, else in PATH. It gets our environment, an empty standard input, and a minute.
     #[must_use]
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         let program = program.as_ref();
         Self {
-            inner: std::process::Command::new(program),
+            inner: std::process::Command::new(
+                machine::own_program(program).as_ref().map_or(program, |path| path.as_os_str()),
+            ),
             words: vec![program.to_owned()],
             stdin: Vec::new(),
             limit: Duration::from_secs(60),

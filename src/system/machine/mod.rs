@@ -40,19 +40,53 @@ pub fn home() -> Option<PathBuf> {
 pub fn layout(scope: Scope, root: Option<PathBuf>) -> Result<Layout> {
     let layout = match scope {
         Scope::System => sys::system_layout(),
-        Scope::User => {
-            let homeless = || {
-                Error::failed("your home folder is not known")
-                    .hint("set HOME, or use `--system` for the machine's services")
-            };
-            let base = directories::BaseDirs::new().ok_or_else(homeless)?;
-            let own = directories::ProjectDirs::from("", "", "daemonctl").ok_or_else(homeless)?;
-            sys::user_layout(&base, &own)
+        Scope::User if root.is_none() => {
+            let layout = user_layout()?;
+            check_own(&layout)?;
+            layout
         }
+        Scope::User => user_layout()?,
     };
     let root =
         root.map(std::path::absolute).transpose().map_err(|error| Error::io("tell where `--root` is", &error))?;
     Ok(layout.under(root))
+}
+
+fn user_layout() -> Result<Layout> {
+    let homeless = || {
+        Error::failed("your home folder is not known").hint("set HOME, or use `--system` for the machine's services")
+    };
+    let base = directories::BaseDirs::new().ok_or_else(homeless)?;
+    let own = directories::ProjectDirs::from("", "", "daemonctl").ok_or_else(homeless)?;
+    Ok(sys::user_layout(&base, &own))
+}
+
+/// Refuses folders of a user that are another's: what lies in them would be believed, and as root written to.
+fn check_own(layout: &Layout) -> Result<()> {
+    if let Some(why) = sys::not_ours(&layout.runtime) {
+        return Err(strange(&layout.runtime, &why));
+    }
+    for folder in [&layout.state, &layout.config] {
+        if let Some((place, who)) = sys::anothers_home(folder) {
+            return Err(Error::not_permitted(format!(
+                "you are root, and `{}` belongs to `{who}`: a user's services are theirs to install",
+                place.display()
+            ))
+            .hint(format!("run it as `{who}`, without sudo; or leave out `--user` for the machine's services"))
+            .hint("for services of root's own, set HOME (and XDG_CONFIG_HOME, XDG_STATE_HOME) to folders of root's"));
+        }
+    }
+    Ok(())
+}
+
+/// The program of that name in the system's own folders, for root; None: not found there, or we are not root.
+#[must_use]
+pub fn own_program(name: &OsStr) -> Option<PathBuf> {
+    let bare = Path::new(name).components().count() == 1 && !name.as_encoded_bytes().contains(&b'/');
+    if !bare || !is_root() {
+        return None;
+    }
+    sys::SEARCH.iter().map(|folder| Path::new(folder).join(name)).find(|path| path_kind(path) == PathKind::Executable)
 }
 
 /// On Windows what concerns the machine takes an elevated administrator: said before anything is begun.
@@ -87,11 +121,12 @@ const fn folder_mode(scope: Scope) -> u32 {
 /// Makes a folder that is root's or ours alone; refuses one that somebody else made first or can write in.
 fn make_own(path: &Path, mode: u32) -> Result<()> {
     sys::make_guarded(path, mode)?;
-    match sys::stranger(path)? {
-        None => Ok(()),
-        Some(why) => Err(Error::not_permitted(format!("refused to use the folder `{}`: {why}", path.display()))
-            .hint("look at what is in it, then remove it or give it to yourself with mode 0755")),
-    }
+    sys::stranger(path)?.map_or(Ok(()), |why| Err(strange(path, &why)))
+}
+
+fn strange(path: &Path, why: &str) -> Error {
+    Error::not_permitted(format!("refused to use the folder `{}`: {why}", path.display()))
+        .hint("look at what is in it, then remove it or give it to yourself with mode 0755")
 }
 
 /// This machine, as resolving sees it.
@@ -215,6 +250,40 @@ mod tests {
         let layout = layout(Scope::System, Some("/image".into())).unwrap();
         assert!(!layout.state.starts_with("/image"));
         assert!(layout.on_disk(&layout.state).starts_with("/image"));
+    }
+
+    #[test]
+    fn a_users_folders_that_are_somebody_elses_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let own = |runtime: &str| Layout {
+            scope: Scope::User,
+            state: root.path().join("state/daemonctl"),
+            runtime: root.path().join(runtime),
+            config: root.path().join("config"),
+            ..Layout::unix_system()
+        };
+        // As one in `/tmp` is that somebody else made first.
+        std::fs::create_dir(root.path().join("open")).unwrap();
+        std::fs::set_permissions(root.path().join("open"), PermissionsExt::from_mode(0o777)).unwrap();
+        let error = check_own(&own("open")).unwrap_err();
+        assert!(error.to_string().contains("others may write"), "{error}");
+        check_own(&own("none")).unwrap();
+        if !is_root() {
+            eprintln!("skipped: giving a folder away needs root");
+            return;
+        }
+        std::os::unix::fs::chown(root.path(), Some(65534), None).unwrap();
+        let error = check_own(&own("none")).unwrap_err();
+        assert!(error.to_string().contains("you are root, and"), "{error}");
+        assert_eq!(error.exit(), crate::exit::Exit::NotPermitted);
+    }
+
+    #[test]
+    fn root_runs_the_systems_programs_whatever_its_path() {
+        assert_eq!(own_program(OsStr::new("./sh")), None);
+        assert_eq!(own_program(OsStr::new("/bin/sh")), None);
+        assert_eq!(own_program(OsStr::new("no-such-program-anywhere")), None);
+        assert_eq!(own_program(OsStr::new("sh")).is_some(), is_root());
     }
 
     #[test]

@@ -99,6 +99,26 @@ fn user_runtime(base: &BaseDirs) -> PathBuf {
     }
 }
 
+/// Why a folder that is there is not ours alone; None: it is, or it is not there.
+pub(super) fn not_ours(path: &Path) -> Option<String> {
+    path.symlink_metadata().ok()?;
+    stranger(path).ok().flatten()
+}
+
+/// As root: the part of the way to a folder that is somebody else's, and whose.
+pub(super) fn anothers_home(folder: &Path) -> Option<(PathBuf, String)> {
+    if !is_root() {
+        return None;
+    }
+    let (place, seen) = folder.ancestors().find_map(|place| Some((place, place.metadata().ok()?)))?;
+    if seen.uid() == 0 {
+        return None;
+    }
+    let name =
+        User::from_uid(seen.uid().into()).ok().flatten().map_or_else(|| seen.uid().to_string(), |user| user.name);
+    Some((place.to_owned(), name))
+}
+
 /// Why a folder is not root's or ours alone; None: it is.
 pub(super) fn stranger(path: &Path) -> Result<Option<String>> {
     let seen = std::fs::symlink_metadata(path).doing(format_args!("look at `{}`", path.display()))?;

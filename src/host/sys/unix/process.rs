@@ -170,8 +170,13 @@ pub fn become_subreaper() -> bool {
     false
 }
 
-/// Whatever files this process was born with, no service inherits them. What it may open is raised, for itself alone.
+/// Whatever files this process was born with, no service inherits them; nor a umask that lets others write what is made.
+/// What it may open is raised, for itself alone.
 pub fn forget_inherited() {
+    use nix::sys::stat::{Mode, umask};
+    // It can only be told by setting it.
+    let born_with = umask(Mode::S_IRWXG | Mode::S_IRWXO);
+    umask(born_with | Mode::S_IWGRP | Mode::S_IWOTH);
     super::files_limit::raise();
     for folder in ["/proc/self/fd", "/dev/fd"] {
         let Ok(entries) = std::fs::read_dir(folder) else { continue };
