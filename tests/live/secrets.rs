@@ -116,8 +116,8 @@ fn one_that_cannot_be_had_ends_the_install() {
 #[test]
 fn credentials_are_files_of_the_services_own() {
     let Some(t) = Test::live("credentials") else { return };
-    if t.place != Where::Embedded {
-        return; // systemd's own are its own affair, and launchd has none
+    if t.systemd() {
+        return; // its own are its own affair
     }
     std::fs::write(t.path("secret"), VALUES[0]).unwrap();
     let manifest = |source: &str| {
@@ -126,6 +126,11 @@ fn credentials_are_files_of_the_services_own() {
              security = {{ secrets = {{ KEY = {{ credential = \"{source}\" }} }} }}\n"
         ));
     };
+    if t.launchd() {
+        manifest("{dir}/secret");
+        t.install().exits(6).complains("credential");
+        return;
+    }
     manifest("by-name");
     t.install().exits(6).complains("only systemd keeps credentials by name");
     manifest("{dir}/secret");

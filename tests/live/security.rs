@@ -31,7 +31,9 @@ const LOOK: &str = "grep NoNewPrivs /proc/self/status\n\
 #[test]
 fn the_standard_profile() {
     let Some(t) = Test::live("standard_profile") else { return };
-    if !t.systemd() && t.place != Where::Embedded {
+    if t.launchd() {
+        t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\nsecurity = { profile = \"standard\" }\n");
+        t.install().exits(6).complains("launchd builds no sandbox");
         return;
     }
     let exception = std::path::Path::new("/etc/daemonctl-live-rw");
@@ -77,7 +79,9 @@ fn the_standard_profile() {
 #[test]
 fn capabilities() {
     let Some(t) = Test::live("capabilities") else { return };
-    if !t.systemd() && t.place != Where::Embedded {
+    if t.launchd() {
+        t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\nsecurity = { capabilities = [\"CAP_CHOWN\"] }\n");
+        t.install().exits(6).complains("capabilities are a thing of Linux");
         return;
     }
     let look = "grep '^Cap' /proc/self/status; echo done; exec sleep 1000";

@@ -49,7 +49,7 @@ fn a_change_that_its_check_refuses_is_not_taken_over() {
     t.write("a.toml", "good");
     t.manifest(
         "[service.{p}a]\nexec = [\"{child}\", \"signal-log\", \"{dir}/signals\"]\n\
-         reload = { signal = \"HUP\", check = [\"/bin/grep\", \"-q\", \"good\", \"{dir}/a.toml\"] }\n\
+         reload = { signal = \"HUP\", check = [\"/bin/sh\", \"-c\", \"grep -q good {dir}/a.toml\"] }\n\
          watch = { paths = [\"{dir}/a.toml\"], action = \"reload\", debounce = \"50ms\" }\n",
     );
     t.install().ok();
