@@ -116,6 +116,11 @@ impl Value for Url {
                 ManifestError::new(raw.span(), format!("`{}` is no URL with a host: `{}`", cx.key(), shown(&text)));
             return cx.refuse(error.expected("expected `http://` or `https://`, a host, and a path"));
         }
+        if host.and_then(|rest| rest.split(['/', '?', '#']).next()).is_some_and(|host| host.contains('@')) {
+            let error = ManifestError::new(raw.span(), format!("`{}` has a name or a password in it", cx.key()));
+            let error = error.expected("they would not be sent, and everybody can read them in receipts and units");
+            return cx.refuse(error.hint("take them out; a webhook is signed with its hook's `secret`"));
+        }
         if text.contains(char::is_whitespace) {
             let error = ManifestError::new(raw.span(), format!("`{}` has a space in it", cx.key()));
             return cx.refuse(error.expected("a URL has none").hint("write `%20`"));

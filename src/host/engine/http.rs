@@ -109,10 +109,16 @@ fn split(url: &str) -> Result<Place, String> {
         (_, Some(rest)) => (rest, 443),
         _ => return Err(format!("`{url}` starts with neither `http://` nor `https://`")),
     };
+    // It becomes lines of a request.
+    if rest.contains(|c: char| c.is_control() || c.is_whitespace()) {
+        return Err("the URL has a space or a control character in it".to_owned());
+    }
     let rest = rest.split('#').next().unwrap_or_default();
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (host, path) = rest.split_at(end);
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    if host.contains('@') {
+        return Err("the URL has a name or a password in it, which would not be sent".to_owned());
+    }
     let named = host.rsplit_once(':').filter(|(before, port)| {
         !port.is_empty()
             && port.bytes().all(|byte| byte.is_ascii_digit())
@@ -179,9 +185,11 @@ mod tests {
         assert_eq!(apart("http://[::1]?x").address, "[::1]:80");
         let place = apart("https://[::1]:9/");
         assert_eq!((place.address.as_str(), place.name.as_str()), ("[::1]:9", "::1"));
-        let place = apart("https://user:word@h/");
+        let place = apart("https://h/a@b");
         assert_eq!((place.address.as_str(), place.name.as_str()), ("h:443", "h"));
-        assert!(split("ftp://h/").is_err());
+        for wrong in ["ftp://h/", "https://user:word@h/", "http://h/\r\nX: y", "http://h /", "http://h/\u{85}"] {
+            assert!(split(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

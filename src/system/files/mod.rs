@@ -182,6 +182,15 @@ pub fn remove_folder_if_empty(path: &Path) -> Result<bool> {
     Ok(removed)
 }
 
+/// Takes a folder for an image: what is done below it stays below it, whatever links it has.
+pub fn confine(image: &Path) {
+    #[cfg(unix)]
+    walk::confine(image);
+    // Elsewhere no link is gone through at all.
+    #[cfg(not(unix))]
+    let _ = image;
+}
+
 /// Removes a folder with all that is in it, or a file or link; false: nothing there. Links in it are removed, not
 /// followed.
 pub fn remove_tree(path: &Path) -> Result<bool> {

@@ -347,3 +347,31 @@ fn a_tree_is_removed_and_links_in_it_are_not_followed() {
     assert_eq!(names(folder.path()), ["kept"]);
     assert_eq!(names(&at("kept")), ["file"]);
 }
+
+#[test]
+fn in_an_image_every_link_stays_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    chmod(folder.path(), 0o755);
+    let (image, outside) = (folder.path().join("image"), folder.path().join("outside"));
+    for folder in [&image, &outside, &image.join("real"), &image.join("var")] {
+        fs::create_dir(folder).unwrap();
+        chmod(folder, 0o755);
+    }
+    confine(&image);
+    symlink(&outside, image.join("var/away")).unwrap();
+    symlink("../../../outside", image.join("var/up")).unwrap();
+    symlink("/real", image.join("var/real")).unwrap();
+    symlink("../../../../real", image.join("var/back")).unwrap();
+    // The first leads to where `outside` would be in the image, if there were one; so does the second.
+    for away in ["var/away", "var/up"] {
+        assert_eq!(look(&image.join(away).join("x")).unwrap(), Found::Absent, "{away}");
+        replace(&image.join(away).join("x"), b"x", 0o644, None).unwrap_err();
+    }
+    make_folders(&image.join("var/away/made"), 0o755).unwrap();
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+    assert!(image.join(outside.strip_prefix("/").unwrap()).join("made").is_dir());
+    for name in ["var/real/one", "var/back/two"] {
+        replace(&image.join(name), b"x", 0o644, None).unwrap();
+    }
+    assert_eq!(list(&image.join("real")).unwrap(), ["one", "two"]);
+}

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, readlinkat};
@@ -37,7 +38,29 @@ pub(super) struct Walk {
     here: PathBuf,
     /// What is still to come, last first.
     left: Vec<OsString>,
+    /// Where `/` is, as a length of `folders`: in an image, the image.
+    floor: usize,
+    /// What comes in the image, once we are there.
+    inside: Option<PathBuf>,
     links: u32,
+}
+
+/// The images that this process works in: their links mean what they will mean where the image is `/`.
+static IMAGES: RwLock<Vec<PathBuf>> = RwLock::new(Vec::new());
+
+/// From now on no link below that folder leads out of it, nor does `..`.
+pub(super) fn confine(image: &Path) {
+    let mut images = IMAGES.write().unwrap_or_else(PoisonError::into_inner);
+    if !images.iter().any(|known| known == image) {
+        images.push(image.to_owned());
+    }
+}
+
+/// The image that a path lies in, and the rest of it.
+fn image_of(path: &Path) -> Option<(PathBuf, PathBuf)> {
+    let images = IMAGES.read().unwrap_or_else(PoisonError::into_inner);
+    let image = images.iter().filter(|image| path.starts_with(image)).max_by_key(|image| image.as_os_str().len())?;
+    Some((image.clone(), path.strip_prefix(image).ok()?.to_owned()))
 }
 
 impl Walk {
@@ -45,14 +68,20 @@ impl Walk {
         if !path.is_absolute() {
             return Err(Error::failed(format!("`{}` is not an absolute path", path.display())));
         }
-        let mut walk = Self { folders: Vec::new(), here: PathBuf::new(), left: Vec::new(), links: 0 };
-        walk.then(path).doing("open `/`")?;
+        let (begins, inside) = image_of(path).unzip();
+        let mut walk = Self { folders: Vec::new(), here: PathBuf::new(), left: Vec::new(), floor: 1, inside, links: 0 };
+        walk.then(begins.as_deref().unwrap_or(path)).doing("open `/`")?;
         Ok(walk)
     }
 
     /// Puts a path in front of what is left.
     fn then(&mut self, path: &Path) -> io::Result<()> {
-        if path.is_absolute() {
+        if path.is_absolute() && self.floor > 1 {
+            while self.folders.len() > self.floor {
+                self.folders.pop();
+                self.here.pop();
+            }
+        } else if path.is_absolute() {
             let root = openat(nix::fcntl::AT_FDCWD, "/", folder_flags(), Mode::empty())?;
             self.folders = vec![root];
             self.here = "/".into();
@@ -68,9 +97,15 @@ impl Walk {
     /// Opens the folder at the end; None: it does not exist. With `make`, each missing folder is made with that
     /// mode, and told.
     pub(super) fn finish(mut self, mut make: Option<(Mode, &mut Vec<PathBuf>)>) -> Result<Option<OwnedFd>> {
-        while let Some(name) = self.left.pop() {
+        loop {
+            let Some(name) = self.left.pop() else {
+                let Some(inside) = self.inside.take() else { break };
+                self.floor = self.folders.len();
+                self.then(&inside).doing(format_args!("open `{}`", self.here.display()))?;
+                continue;
+            };
             if name == ".." {
-                if self.folders.len() > 1 {
+                if self.folders.len() > self.floor {
                     self.folders.pop();
                     self.here.pop();
                 }

@@ -47,8 +47,10 @@ pub fn layout(scope: Scope, root: Option<PathBuf>) -> Result<Layout> {
         }
         Scope::User => user_layout()?,
     };
-    let root =
-        root.map(std::path::absolute).transpose().map_err(|error| Error::io("tell where `--root` is", &error))?;
+    let root = root.map(|root| super::absolute(&root)).transpose().map_err(|error| error.context("`--root`"))?;
+    if let Some(image) = &root {
+        super::files::confine(image);
+    }
     Ok(layout.under(root))
 }
 
