@@ -11,6 +11,14 @@ use crate::support::{Ran, Test, Where, eventually, program};
 const USER: &str = "dctl-linger";
 const UID: u32 = 4311;
 
+/// Has the user's manager run, as a login that is over by now would have left it with lingering.
+fn log_in() {
+    let unit = format!("user@{UID}.service");
+    done(Command::new("systemctl").args(["start", &unit]));
+    let bus = format!("/run/user/{UID}/bus");
+    eventually("the user's bus", || Path::new(&bus).exists());
+}
+
 struct User<'t>(&'t Test);
 
 impl<'t> User<'t> {
@@ -19,16 +27,8 @@ impl<'t> User<'t> {
         // Its groups are its own; the box goes after the tests.
         done(Command::new("useradd").args(["--create-home", "--uid", &uid, USER]));
         let user = Self(t);
-        user.log_in();
+        log_in();
         user
-    }
-
-    /// Has its manager run, as a login that is over by now would have left it with lingering.
-    fn log_in(&self) {
-        let unit = format!("user@{UID}.service");
-        done(Command::new("systemctl").args(["start", &unit]));
-        let bus = format!("/run/user/{UID}/bus");
-        eventually("the user's bus", || Path::new(&bus).exists());
     }
 
     fn run(&self, args: &[&str]) -> Ran {
@@ -79,7 +79,7 @@ fn granted_and_refused() {
     eventually("the end of the user's manager", || {
         !Command::new("systemctl").args(["is-active", "--quiet", &unit]).status().unwrap().success()
     });
-    user.log_in();
+    log_in();
 
     let rule = Path::new("/etc/polkit-1/rules.d/00-daemonctl-test.rules");
     std::fs::create_dir_all(rule.parent().unwrap()).unwrap();
