@@ -8,9 +8,10 @@ use super::entry::Desk;
 use super::guard;
 use super::identity;
 use super::rights::Ledger;
-use super::scm::{Change, Held, Level, ScmApi, Seen, access, start, state};
-use super::verbs::{self, Hands};
-use crate::backend::windows::config::{FailureKind, ScmConfig, SidType, service_at};
+use super::scm::{Change, Held, ScmApi, Seen, access, start, state};
+use super::seen::{at_boot, last_exit, state_of};
+use super::verbs::Hands;
+use crate::backend::windows::config::{ScmConfig, SidType, service_at};
 use crate::backend::{Artifact, Body, Deadline, Detail, Manager, Progress, Target, UnitResult, UnitState};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -19,14 +20,14 @@ use crate::layout::below;
 use crate::logs::{LogQuery, Sink};
 use crate::receipt::{self, Fingerprint};
 use crate::report::{Effect, LastExit, Sent, State, Status, Wanted};
-use crate::service::{Kind, Service};
+use crate::service::Service;
 use crate::system::files;
 use crate::system::password::Password;
 
 /// See the module.
 pub(super) struct Scm {
-    api: Box<dyn ScmApi>,
-    target: Target,
+    pub(super) api: Box<dyn ScmApi>,
+    pub(super) target: Target,
     ledger: Ledger,
     passwords: BTreeMap<String, Password>,
     /// What the receipts said before anything was changed.
@@ -68,44 +69,6 @@ impl Scm {
         };
         let seen = self.api.seen(held.raw).tried(tried())?;
         Ok(Some((seen, self.api.basic(held.raw).tried(tried())?.start)))
-    }
-
-    /// What the host of a running service knows of it, or what one that failed left.
-    fn record(&self, id: &str, seen: &Seen) -> Option<host_state::Record> {
-        let host = (seen.pid != 0).then_some(seen.pid);
-        host_state::of_shim(&self.target.layout, id, host).ok().flatten()
-    }
-
-    /// In words, how the host of a unit died without having said what became of it; None: it has said so.
-    fn died(&self, id: &str, seen: &Seen) -> Option<String> {
-        let said = matches!(Code(seen.exit), Code::SERVICE_SPECIFIC_ERROR | Code::SERVICE_NEVER_STARTED);
-        if said || seen.state != state::STOPPED {
-            return None;
-        }
-        let folder = self.target.layout.runtime.join("hosts").join(id);
-        // A host that ends makes its state the last word.
-        let file = host_state::read(&host_state::in_folder(&folder)).ok().flatten()?;
-        let pid = file.supervisor.pid;
-        Some(format!("its host, process {pid}, was killed or crashed, and its program was ended with it"))
-    }
-
-    /// What the manager does about a host that died.
-    fn recovery(&self, id: &str) -> String {
-        let first = Held::open(self.api.as_ref(), id, access::QUERY_CONFIG)
-            .and_then(|held| self.api.level(held.raw, super::scm::Kind::Failure))
-            .ok()
-            .and_then(|level| match level {
-                Level::Failure { actions, .. } => actions.first().copied(),
-                _ => None,
-            });
-        let after = |ms: u32| crate::host::words::duration(std::time::Duration::from_millis(ms.into()));
-        match first {
-            Some((kind, delay)) if kind == FailureKind::Restart as u32 => {
-                format!("the service control manager starts it again after {}", after(delay))
-            }
-            Some(_) => "the service control manager does not start it again by itself".to_owned(),
-            None => "the service control manager tells of no recovery: `daemonctl start` brings it back".to_owned(),
-        }
     }
 
     /// Lets a service's own account read what its host reads, and write what it writes.
@@ -198,36 +161,6 @@ impl Sink for Lines {
     fn idle(&mut self) -> std::ops::ControlFlow<()> {
         std::ops::ControlFlow::Continue(())
     }
-}
-
-/// What the manager's answer means.
-fn state_of(seen: &Seen, unit: &Service) -> State {
-    match (seen.state, Code(seen.exit)) {
-        (state::RUNNING | state::PAUSED, _) => State::Running,
-        (state::START_PENDING | state::CONTINUE_PENDING, _) => State::Starting,
-        (state::STOP_PENDING | state::PAUSE_PENDING, _) => State::Stopping,
-        (state::STOPPED, Code(0)) if unit.kind == Kind::Oneshot => State::Completed,
-        (state::STOPPED, Code(0) | Code::SERVICE_NEVER_STARTED) => State::Stopped,
-        (state::STOPPED, _) => State::Failed,
-        _ => State::Unknown,
-    }
-}
-
-/// How the last run ended, as the manager tells it.
-fn last_exit(seen: &Seen) -> Option<LastExit> {
-    if seen.state != state::STOPPED || seen.exit == Code::SERVICE_NEVER_STARTED.0 {
-        return None;
-    }
-    let code = match Code(seen.exit) {
-        Code(0) => Some(0),
-        Code::SERVICE_SPECIFIC_ERROR => Some(seen.specific.cast_signed()),
-        _ => None,
-    };
-    Some(LastExit { code, signal: None, reason: verbs::end_in_words(seen), at: None })
-}
-
-const fn at_boot(start: u32) -> bool {
-    start == start::AUTO
 }
 
 impl Manager for Scm {
@@ -405,8 +338,12 @@ impl Manager for Scm {
         self.hands(units, deadline, progress, |hands| hands.reload(units))
     }
 
-    fn forget(&mut self, _: &[Service]) -> Result<()> {
-        // A service that is deleted is forgotten; nothing else is kept.
+    fn forget(&mut self, units: &[Service]) -> Result<()> {
+        // A service that is deleted is forgotten; but its host has kept when a task ran, for one that catches up.
+        for unit in units {
+            let folder = self.target.layout.runtime.join("hosts").join(unit.id());
+            files::remove(&crate::host::schedule::runs_in_folder(&folder))?;
+        }
         Ok(())
     }
 

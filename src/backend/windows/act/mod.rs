@@ -5,8 +5,10 @@ mod entry;
 mod guard;
 mod identity;
 mod manager;
+mod order;
 mod rights;
 mod scm;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod verbs;

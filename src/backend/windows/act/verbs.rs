@@ -6,15 +6,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::codes::{Code, exit_in_words};
+use super::codes::Code;
+use super::order::{follows, in_order, needs, rolling_failure};
 use super::scm::{Change, Held, ScmApi, Seen, access, control, start as start_type, state};
+use super::seen::end_in_words;
 use super::wait;
 use crate::backend::windows::render::{MARGIN, start_time, stop_time};
 use crate::backend::{Deadline, Progress, UnitResult};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::report::Effect;
-use crate::service::{Dependency, Kind, Service};
+use crate::service::{Kind, Service};
 
 /// Beyond what the service itself may take: Windows gives every program so long to answer at all.
 const PIPE_TIMEOUT: Duration = Duration::from_secs(30);
@@ -365,37 +367,4 @@ const fn takes_stop(seen: &Seen) -> bool {
 
 const fn is_down(seen: &Seen) -> bool {
     matches!(seen.state, state::STOPPED | state::STOP_PENDING)
-}
-
-/// Another instance of the service that did not come up.
-fn rolling_failure(units: &[Service], unit: &Service, results: &BTreeMap<String, Result<Effect>>) -> Option<String> {
-    let others = units.iter().filter(|other| other.name == unit.name).map(Service::id);
-    others.into_iter().find(|other| results.get(other).is_some_and(Result::is_err))
-}
-
-/// Whether `unit` needs `other`.
-fn needs(unit: &Service, other: &Service) -> bool {
-    names(&unit.requires, other)
-}
-
-/// Whether `unit` comes after `other`: the manager itself knows only the order of what needs something.
-fn follows(unit: &Service, other: &Service) -> bool {
-    needs(unit, other) || names(&unit.after, other) || names(&unit.wants, other)
-}
-
-fn names(list: &[Dependency], other: &Service) -> bool {
-    list.iter().any(|dependency| matches!(dependency, Dependency::Service(name) if *name == other.name))
-}
-
-fn in_order(units: &[Service], mut results: BTreeMap<String, Result<Effect>>) -> Vec<UnitResult> {
-    units.iter().filter_map(|unit| results.remove(&unit.id()).map(|result| (unit.id(), result))).collect()
-}
-
-/// How a stopped service ended, in words.
-pub(super) fn end_in_words(seen: &Seen) -> String {
-    match Code(seen.exit) {
-        Code(0) => "ended with success".to_owned(),
-        Code::SERVICE_SPECIFIC_ERROR => exit_in_words(seen.specific),
-        code => code.to_string(),
-    }
 }

@@ -1,18 +1,19 @@
 //! What the service control manager keeps of a service: read, told in the words of what is wanted, written field by field,
 //! and read back.
 
+mod look;
+mod numbers;
+
 use std::time::Duration;
 
+use self::numbers::{is_default, levels_of, start_number};
 use super::codes::{Code, Tried};
 use super::identity::{self, Logon};
 use super::rights::Ledger;
-use super::scm::{Basic, Change, Held, Kind, Level, OWN_PROCESS, Registered, ScmApi, Win, access, start};
+use super::scm::{Basic, Change, Held, Kind, Level, OWN_PROCESS, ScmApi, Win, access, start};
 use super::wait;
-use crate::backend::windows::config::{
-    ErrorControl, EventSource, Failure, FailureAction, FailureKind, Grant, ScmConfig, ServiceRight, SidType, StartType,
-};
+use crate::backend::windows::config::{Grant, ScmConfig, ServiceRight};
 use crate::error::{Error, Result};
-use crate::exit::Exit;
 use crate::system::access::sddl::{self, Descriptor};
 use crate::system::password::Password;
 
@@ -37,145 +38,10 @@ pub(super) struct Desk<'a> {
     pub(super) installed: Option<&'a ScmConfig>,
 }
 
-const KINDS: [Kind; 7] = [
-    Kind::Description,
-    Kind::Delayed,
-    Kind::Failure,
-    Kind::FailureOnExit,
-    Kind::SidType,
-    Kind::Privileges,
-    Kind::Preshutdown,
-];
-
 /// How long the data base may be locked by somebody else.
 const LOCKED: Duration = Duration::from_secs(30);
 
 impl Desk<'_> {
-    /// The service as it is; None: there is none.
-    pub(super) fn read(&self, name: &str) -> Result<Option<Live>> {
-        let tried = || format!("look at the service `{name}`");
-        let held = match Held::open(self.api, name, access::QUERY_CONFIG | access::READ_CONTROL) {
-            Err(Code::SERVICE_DOES_NOT_EXIST) => return Ok(None),
-            // Who may see the configuration need not be allowed to see the access list.
-            Err(Code::ACCESS_DENIED) => Held::open(self.api, name, access::QUERY_CONFIG),
-            held => held,
-        };
-        let held = held.map_err(|code| code.error(tried()).hint_if_remote(code))?;
-        let mut basic = self.api.basic(held.raw).tried(tried())?;
-        if basic.dependencies.is_empty() {
-            basic.dependencies = self.api.dependencies_in_registry(name).unwrap_or_default();
-        }
-        let mut live = Live {
-            own_process: basic.service_type & 0xff == OWN_PROCESS,
-            config: of_basic(name, &basic),
-            unread: Vec::new(),
-            dacl: self.api.security(held.raw).ok().and_then(|text| sddl::parse(&text)),
-        };
-        for kind in KINDS {
-            match self.api.level(held.raw, kind) {
-                Ok(level) => take(&mut live.config, level),
-                Err(code) if code.is_unsupported() => live.unread.push(kind),
-                Err(code) => return Err(code.error(tried())),
-            }
-        }
-        Ok(Some(live))
-    }
-
-    /// The service as it is, in the words of what is wanted: what means the same is told the same, what cannot be seen is
-    /// told as wanted.
-    pub(super) fn told(&self, live: &Live, wanted: Option<&ScmConfig>) -> Result<ScmConfig> {
-        let mut told = live.config.clone();
-        let Some(model) = wanted.or(self.installed) else { return Ok(told) };
-        if self.same_account(&told.account, &model.account)? {
-            told.account.clone_from(&model.account);
-        }
-        if same_names(&told.dependencies, &model.dependencies) {
-            told.dependencies.clone_from(&model.dependencies);
-        }
-        if same_names(&told.required_privileges, &model.required_privileges) {
-            told.required_privileges.clone_from(&model.required_privileges);
-        }
-        for kind in &live.unread {
-            match kind {
-                Kind::Description => told.description.clone_from(&model.description),
-                Kind::Delayed if told.start.at_boot() && model.start.at_boot() => told.start = model.start,
-                Kind::Delayed => {}
-                Kind::Failure => {
-                    told.failure = Failure { on_exit: told.failure.on_exit, ..model.failure.clone() };
-                }
-                Kind::FailureOnExit => told.failure.on_exit = model.failure.on_exit,
-                Kind::SidType => told.sid_type = model.sid_type,
-                Kind::Privileges => told.required_privileges.clone_from(&model.required_privileges),
-                Kind::Preshutdown => told.preshutdown_ms = model.preshutdown_ms,
-            }
-        }
-        if model.preshutdown_ms.is_none() {
-            told.preshutdown_ms = None;
-        }
-        told.allow = self.allowed(live, model)?;
-        told.event_source = self.source(&told.name, model)?;
-        Ok(told)
-    }
-
-    /// Whether two names are one account, whatever the language and the spelling.
-    fn same_account(&self, one: &str, other: &str) -> Result<bool> {
-        if one.eq_ignore_ascii_case(other) {
-            return Ok(true);
-        }
-        match (self.sid(one)?, self.sid(other)?) {
-            (Some(one), Some(other)) => Ok(one == other),
-            _ => Ok(false),
-        }
-    }
-
-    /// An account's security identifier.
-    pub(super) fn sid(&self, name: &str) -> Result<Option<String>> {
-        if let Some(sid) = identity::known_sid(name) {
-            return Ok(Some(sid));
-        }
-        let name = identity::for_lookup(name, &self.api.machine());
-        self.api.sid(&name).tried(format_args!("look up the account `{name}`"))
-    }
-
-    fn sid_of_grant(&self, grant: &Grant) -> Result<String> {
-        self.sid(&grant.who)?.ok_or_else(|| {
-            Error::new(Exit::Manifest, format!("`windows.allow` names `{}`, and there is no such account", grant.who))
-                .hint("write `DOMAIN\\NAME`, `BUILTIN\\Users`, or a security identifier (`S-1-...`)")
-        })
-    }
-
-    /// Of what is wanted, and of what was put there, what the access list says.
-    fn allowed(&self, live: &Live, model: &ScmConfig) -> Result<Vec<Grant>> {
-        let Some(entries) = live.dacl.as_ref().and_then(|dacl| dacl.entries.as_ref()) else {
-            // Not to be seen (or there is no list, and everybody may everything).
-            return Ok(model.allow.clone());
-        };
-        let gone = self.installed.map(|old| old.allow.as_slice()).unwrap_or_default();
-        let mut told = Vec::new();
-        for grant in model.allow.iter().chain(gone.iter().filter(|grant| !model.allow.contains(grant))) {
-            if sddl::allows(entries, &self.sid_of_grant(grant)?, mask(grant)) {
-                told.push(grant.clone());
-            }
-        }
-        // Wine has an empty list whatever is written to it.
-        Ok(if entries.is_empty() { model.allow.clone() } else { told })
-    }
-
-    /// The source of the Event Log: somebody else's of that name serves as well.
-    fn source(&self, service: &str, model: &ScmConfig) -> Result<Option<EventSource>> {
-        let old = self.installed.and_then(|old| old.event_source.as_ref());
-        let Some(source) = model.event_source.as_ref().or(old) else { return Ok(None) };
-        let registered = self.registered(&source.name)?;
-        Ok(registered.and_then(|registered| match &registered.owner {
-            Some(owner) if owner.eq_ignore_ascii_case(service) => Some(registered.source),
-            _ => model.event_source.clone(),
-        }))
-    }
-
-    fn registered(&self, name: &str) -> Result<Option<Registered>> {
-        self.api.source(name).tried(format_args!("look at the event source `{name}`"))
-    }
-
     /// Makes the service what is wanted: only what differs is changed. Tells what the operator should know.
     pub(super) fn put(&self, wanted: &ScmConfig, password: Option<&Password>) -> Result<Vec<String>> {
         let mut notes = Vec::new();
@@ -446,136 +312,6 @@ impl Desk<'_> {
     }
 }
 
-trait HintIfRemote {
-    fn hint_if_remote(self, code: Code) -> Self;
-}
-
-impl HintIfRemote for Error {
-    /// Who is logged on over the network and is no administrator may not even look.
-    fn hint_if_remote(self, code: Code) -> Self {
-        if code == Code::ACCESS_DENIED {
-            self.hint("over ssh or WinRM only administrators may look at services")
-        } else {
-            self
-        }
-    }
-}
-
 fn mask(grant: &Grant) -> u32 {
     grant.rights.iter().map(|right| ServiceRight::bit(*right)).fold(0, |mask, bit| mask | bit)
-}
-
-fn same_names(one: &[String], other: &[String]) -> bool {
-    let sorted = |list: &[String]| {
-        let mut names: Vec<String> = list.iter().map(|name| name.to_lowercase()).collect();
-        names.sort_unstable();
-        names
-    };
-    sorted(one) == sorted(other)
-}
-
-const fn start_number(start: StartType) -> u32 {
-    match start {
-        StartType::Automatic | StartType::AutomaticDelayed => start::AUTO,
-        StartType::Manual => start::DEMAND,
-        StartType::Disabled => start::DISABLED,
-    }
-}
-
-fn of_basic(name: &str, basic: &Basic) -> ScmConfig {
-    ScmConfig {
-        name: name.to_owned(),
-        display_name: basic.display_name.clone(),
-        description: String::new(),
-        image_path: basic.image_path.clone(),
-        start: match basic.start {
-            start::DEMAND => StartType::Manual,
-            start::DISABLED => StartType::Disabled,
-            _ => StartType::Automatic,
-        },
-        error_control: ErrorControl::WORDS
-            .get(basic.error_control as usize)
-            .map_or(ErrorControl::Normal, |(_, it)| *it),
-        load_order_group: Some(basic.load_order_group.clone()).filter(|group| !group.is_empty()),
-        dependencies: basic.dependencies.clone(),
-        account: if basic.account.is_empty() { "LocalSystem".to_owned() } else { basic.account.clone() },
-        sid_type: SidType::None,
-        required_privileges: Vec::new(),
-        preshutdown_ms: None,
-        failure: Failure::default(),
-        allow: Vec::new(),
-        event_source: None,
-    }
-}
-
-fn take(config: &mut ScmConfig, level: Level) {
-    match level {
-        Level::Description(text) => config.description = text,
-        Level::Delayed(delayed) => {
-            if delayed && config.start == StartType::Automatic {
-                config.start = StartType::AutomaticDelayed;
-            }
-        }
-        Level::Failure { reset, actions, command, reboot_message } => {
-            let kind = |number: u32| FailureKind::WORDS.get(number as usize).map_or(FailureKind::None, |(_, it)| *it);
-            config.failure = Failure {
-                actions: actions
-                    .into_iter()
-                    .map(|(number, delay_ms)| FailureAction { kind: kind(number), delay_ms })
-                    .collect(),
-                reset_s: (reset != u32::MAX).then_some(reset),
-                command,
-                reboot_message,
-                on_exit: config.failure.on_exit,
-            };
-        }
-        Level::FailureOnExit(on) => config.failure.on_exit = on,
-        Level::SidType(number) => {
-            config.sid_type = match number {
-                1 => SidType::Unrestricted,
-                3 => SidType::Restricted,
-                _ => SidType::None,
-            };
-        }
-        Level::Privileges(names) => config.required_privileges = names,
-        Level::Preshutdown(ms) => config.preshutdown_ms = Some(ms),
-    }
-}
-
-fn levels_of(config: &ScmConfig) -> Vec<Level> {
-    let mut levels = vec![
-        Level::Description(config.description.clone()),
-        Level::Failure {
-            reset: config.failure.reset_s.unwrap_or(u32::MAX),
-            actions: config.failure.actions.iter().map(|action| (action.kind as u32, action.delay_ms)).collect(),
-            command: config.failure.command.clone(),
-            reboot_message: config.failure.reboot_message.clone(),
-        },
-        Level::FailureOnExit(config.failure.on_exit),
-        Level::SidType(match config.sid_type {
-            SidType::None => 0,
-            SidType::Unrestricted => 1,
-            SidType::Restricted => 3,
-        }),
-        Level::Privileges(config.required_privileges.clone()),
-    ];
-    // Windows takes it for automatic starts only.
-    if config.start.at_boot() {
-        levels.push(Level::Delayed(config.start == StartType::AutomaticDelayed));
-    }
-    levels.extend(config.preshutdown_ms.map(Level::Preshutdown));
-    levels
-}
-
-/// What a service has that was just made.
-fn is_default(level: &Level) -> bool {
-    match level {
-        Level::Description(text) => text.is_empty(),
-        Level::Delayed(on) => !on,
-        Level::Privileges(names) => names.is_empty(),
-        Level::SidType(number) => *number == 0,
-        Level::Failure { actions, command, .. } => actions.is_empty() && command.is_empty(),
-        // Written whatever it is: without it nobody knows what the actions mean.
-        Level::FailureOnExit(_) | Level::Preshutdown(_) => false,
-    }
 }

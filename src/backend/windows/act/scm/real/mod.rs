@@ -1,17 +1,21 @@
 //! The service control manager of this machine.
 
+mod buffers;
+mod levels;
+
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::Path;
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use windows_sys::Win32::Foundation::{GetLastError, WAIT_TIMEOUT};
+use windows_sys::Win32::Foundation::WAIT_TIMEOUT;
 use windows_sys::Win32::Security::Authorization::SE_REGISTRY_KEY;
 use windows_sys::Win32::Security::{DACL_SECURITY_INFORMATION, PSECURITY_DESCRIPTOR};
 use windows_sys::Win32::System::Services as win;
 use windows_sys::Win32::System::Threading::{OpenProcess, PROCESS_SYNCHRONIZE, WaitForSingleObject};
 
+use self::buffers::{WidePassword, done, filled, handle, last, opened, pointer, texts, wide_list};
 use super::{Basic, Change, Kind, Level, Raw, Registered, ScmApi, Seen, Win, accounts, registry};
 use crate::backend::windows::act::codes::Code;
 use crate::backend::windows::config::EventSource;
@@ -38,70 +42,8 @@ impl Drop for Owned {
     }
 }
 
-/// The code of the call that just failed.
-fn last() -> Code {
-    // SAFETY: reads a number of this thread.
-    Code(unsafe { GetLastError() })
-}
-
-fn done(answer: i32) -> Win<()> {
-    if answer == 0 { Err(last()) } else { Ok(()) }
-}
-
 fn of_io(error: &std::io::Error) -> Code {
     Code(error.raw_os_error().map_or(Code::INVALID_PARAMETER.0, i32::cast_unsigned))
-}
-
-/// A list as Windows takes it: each item ends with a NUL, the list with another.
-fn wide_list(items: &[String]) -> Vec<u16> {
-    let mut made: Vec<u16> = items.iter().flat_map(|item| item.encode_utf16().chain([0])).collect();
-    made.push(0);
-    if items.is_empty() {
-        made.push(0);
-    }
-    made
-}
-
-/// A list that Windows gave.
-///
-/// # Safety
-/// `list` is null, or points to texts that each end with a NUL, with another NUL after the last.
-unsafe fn texts(mut list: *const u16) -> Vec<String> {
-    let mut made = Vec::new();
-    // SAFETY: the list ends with an empty text, which is not gone beyond.
-    while !list.is_null() && unsafe { *list } != 0 {
-        // SAFETY: each item is a text that ends with a NUL.
-        made.push(unsafe { text(list) });
-        let length = made.last().map_or(0, |item| item.encode_utf16().count());
-        // SAFETY: behind the item's NUL the next begins, or the end of the list.
-        list = unsafe { list.add(length + 1) };
-    }
-    made
-}
-
-/// A buffer that Windows fills, as large as it asks for, aligned for any of its structures.
-fn filled(mut fill: impl FnMut(*mut u8, u32, *mut u32) -> i32) -> Win<Vec<u64>> {
-    let mut buffer = vec![0_u64; 64];
-    loop {
-        let (size, mut needed) = (u32::try_from(buffer.len() * 8).unwrap_or(u32::MAX), 0);
-        if fill(buffer.as_mut_ptr().cast(), size, &raw mut needed) != 0 {
-            return Ok(buffer);
-        }
-        let code = last();
-        // 122: the buffer is too small; 234: there is more than fits.
-        if !matches!(code.0, 122 | 234) || needed <= size {
-            return Err(code);
-        }
-        buffer.resize(needed as usize / 8 + 1, 0);
-    }
-}
-
-fn handle(service: Raw) -> win::SC_HANDLE {
-    std::ptr::with_exposed_provenance_mut(service.0)
-}
-
-fn opened(service: win::SC_HANDLE) -> Win<Raw> {
-    if service.is_null() { Err(last()) } else { Ok(Raw(service.expose_provenance())) }
 }
 
 impl Windows {
@@ -126,26 +68,6 @@ impl Windows {
         }
         Ok(place.get_or_init(|| Owned(made)).0)
     }
-}
-
-/// A password as Windows takes it, wiped when it goes.
-struct WidePassword(Vec<u16>);
-
-impl WidePassword {
-    fn of(password: &Password) -> Self {
-        Self(wide(password.reveal()))
-    }
-}
-
-impl Drop for WidePassword {
-    fn drop(&mut self) {
-        self.0.fill(0);
-        std::hint::black_box(&self.0);
-    }
-}
-
-fn pointer(text: Option<&Vec<u16>>) -> *const u16 {
-    text.map_or(null(), Vec::as_ptr)
 }
 
 impl ScmApi for Windows {
@@ -245,102 +167,11 @@ impl ScmApi for Windows {
     }
 
     fn level(&self, service: Raw, kind: Kind) -> Win<Level> {
-        // SAFETY: the service is open; the buffer has the size that is given.
-        let buffer = filled(|buffer, size, needed| unsafe {
-            win::QueryServiceConfig2W(handle(service), kind as u32, buffer, size, needed)
-        })?;
-        let start = buffer.as_ptr();
-        // SAFETY: the call filled the buffer with the structure of the level that was asked for, texts and lists in the
-        // buffer behind it; it is aligned for each of them.
-        Ok(unsafe {
-            match kind {
-                Kind::Description => {
-                    Level::Description(text((*start.cast::<win::SERVICE_DESCRIPTIONW>()).lpDescription))
-                }
-                Kind::Delayed => {
-                    Level::Delayed((*start.cast::<win::SERVICE_DELAYED_AUTO_START_INFO>()).fDelayedAutostart != 0)
-                }
-                Kind::Failure => {
-                    let told = &*start.cast::<win::SERVICE_FAILURE_ACTIONSW>();
-                    let actions = if told.lpsaActions.is_null() {
-                        &[]
-                    } else {
-                        std::slice::from_raw_parts(told.lpsaActions, told.cActions as usize)
-                    };
-                    Level::Failure {
-                        reset: told.dwResetPeriod,
-                        actions: actions.iter().map(|action| (action.Type.cast_unsigned(), action.Delay)).collect(),
-                        command: text(told.lpCommand),
-                        reboot_message: text(told.lpRebootMsg),
-                    }
-                }
-                Kind::FailureOnExit => Level::FailureOnExit(
-                    (*start.cast::<win::SERVICE_FAILURE_ACTIONS_FLAG>()).fFailureActionsOnNonCrashFailures != 0,
-                ),
-                Kind::SidType => Level::SidType((*start.cast::<win::SERVICE_SID_INFO>()).dwServiceSidType),
-                Kind::Privileges => Level::Privileges(texts(
-                    (*start.cast::<win::SERVICE_REQUIRED_PRIVILEGES_INFOW>()).pmszRequiredPrivileges,
-                )),
-                Kind::Preshutdown => {
-                    Level::Preshutdown((*start.cast::<win::SERVICE_PRESHUTDOWN_INFO>()).dwPreshutdownTimeout)
-                }
-            }
-        })
+        levels::level(service, kind)
     }
 
     fn set_level(&self, service: Raw, level: &Level) -> Win<()> {
-        let set = |info: *const core::ffi::c_void| {
-            // SAFETY: used below with structures of the level, whose texts and lists live on for the call.
-            done(unsafe { win::ChangeServiceConfig2W(handle(service), level.kind() as u32, info) })
-        };
-        match level {
-            Level::Description(told) => {
-                let mut told = wide(told);
-                let info = win::SERVICE_DESCRIPTIONW { lpDescription: told.as_mut_ptr() };
-                set((&raw const info).cast())
-            }
-            Level::Delayed(on) => {
-                let info = win::SERVICE_DELAYED_AUTO_START_INFO { fDelayedAutostart: (*on).into() };
-                set((&raw const info).cast())
-            }
-            Level::Failure { reset, actions, command, reboot_message } => {
-                if actions.iter().any(|(kind, _)| *kind == win::SC_ACTION_REBOOT.cast_unsigned()) {
-                    accounts::let_us_shut_down();
-                }
-                let mut actions: Vec<win::SC_ACTION> = actions
-                    .iter()
-                    .map(|(kind, delay)| win::SC_ACTION { Type: kind.cast_signed(), Delay: *delay })
-                    .collect();
-                let (mut command, mut message) = (wide(command), wide(reboot_message));
-                let count = u32::try_from(actions.len()).unwrap_or_default();
-                let info = win::SERVICE_FAILURE_ACTIONSW {
-                    dwResetPeriod: *reset,
-                    lpRebootMsg: message.as_mut_ptr(),
-                    lpCommand: command.as_mut_ptr(),
-                    cActions: count,
-                    // None, and a pointer that is not null, takes away those that are there.
-                    lpsaActions: actions.as_mut_ptr(),
-                };
-                set((&raw const info).cast())
-            }
-            Level::FailureOnExit(on) => {
-                let info = win::SERVICE_FAILURE_ACTIONS_FLAG { fFailureActionsOnNonCrashFailures: (*on).into() };
-                set((&raw const info).cast())
-            }
-            Level::SidType(kind) => {
-                let info = win::SERVICE_SID_INFO { dwServiceSidType: *kind };
-                set((&raw const info).cast())
-            }
-            Level::Privileges(names) => {
-                let mut names = wide_list(names);
-                let info = win::SERVICE_REQUIRED_PRIVILEGES_INFOW { pmszRequiredPrivileges: names.as_mut_ptr() };
-                set((&raw const info).cast())
-            }
-            Level::Preshutdown(ms) => {
-                let info = win::SERVICE_PRESHUTDOWN_INFO { dwPreshutdownTimeout: *ms };
-                set((&raw const info).cast())
-            }
-        }
+        levels::set_level(service, level)
     }
 
     fn seen(&self, service: Raw) -> Win<Seen> {

@@ -2,84 +2,19 @@
 //! its last handle is closed, names and display names that must differ, pending states that take their time, levels that
 //! an old Windows does not know. What no test has set up is a fault of the code under test, and panics.
 
+mod machine;
+
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
+use self::machine::down;
+pub(in super::super) use self::machine::{DEFAULT_LIST, Machine, Program, Service};
 use super::{Basic, Change, Kind, Level, Raw, Registered, ScmApi, Seen, Win, access, control, start, state};
 use crate::backend::windows::act::codes::Code;
 use crate::backend::windows::config::EventSource;
 use crate::system::password::Password;
-
-/// The list that Windows gives a new service.
-pub(in super::super) const DEFAULT_LIST: &str =
-    "D:(A;;CCLCSWRPWPDTLOCRRC;;;SY)(A;;CCDCLCSWRPWPDTLOCRSDRCWDWO;;;BA)(A;;CCLCSWLOCRRC;;;IU)(A;;CCLCSWLOCRRC;;;SU)";
-
-/// How the program of a service behaves.
-#[derive(Debug, Clone)]
-pub(in super::super) struct Program {
-    /// Milliseconds until it is RUNNING, and until it is STOPPED.
-    pub(in super::super) starts: u64,
-    pub(in super::super) stops: u64,
-    /// Some: it ends instead of running, with these codes.
-    pub(in super::super) fails: Option<(u32, u32)>,
-    /// Milliseconds that its process outlives its service.
-    pub(in super::super) lingers: u64,
-}
-
-impl Default for Program {
-    fn default() -> Self {
-        Self { starts: 300, stops: 300, fails: None, lingers: 0 }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub(in super::super) struct Service {
-    pub(in super::super) name: String,
-    pub(in super::super) basic: Basic,
-    pub(in super::super) password: Option<String>,
-    pub(in super::super) levels: BTreeMap<Kind, Level>,
-    pub(in super::super) list: String,
-    pub(in super::super) seen: Seen,
-    pub(in super::super) program: Program,
-    /// What it will be, and when.
-    next: Option<(u64, Seen)>,
-    deleted: bool,
-}
-
-#[derive(Debug, Default)]
-pub(in super::super) struct Machine {
-    pub(in super::super) services: BTreeMap<String, Service>,
-    /// What programs do that no service has yet.
-    pub(in super::super) programs: BTreeMap<String, Program>,
-    pub(in super::super) sources: BTreeMap<String, Registered>,
-    pub(in super::super) accounts: BTreeMap<String, String>,
-    pub(in super::super) log_on: BTreeSet<String>,
-    pub(in super::super) files: BTreeMap<PathBuf, String>,
-    /// Access lists of services' keys in the registry.
-    pub(in super::super) keys: BTreeMap<String, String>,
-    /// Paths with who may read (false) or change (true) them.
-    pub(in super::super) let_at: Vec<(PathBuf, String, bool)>,
-    /// Levels that this Windows does not know, with its answer.
-    pub(in super::super) unknown: BTreeMap<Kind, u32>,
-    /// Calls that answer with these codes first: the call's name, and the codes in turn.
-    pub(in super::super) answers: BTreeMap<&'static str, Vec<u32>>,
-    /// Handles of other programs.
-    pub(in super::super) foreign: Vec<String>,
-    pub(in super::super) running: Vec<String>,
-    /// What was changed, in order.
-    pub(in super::super) log: Vec<String>,
-    /// Nothing may be changed.
-    pub(in super::super) frozen: bool,
-    /// Accepts anything, and keeps nothing of it.
-    pub(in super::super) forgetful: BTreeSet<Kind>,
-    handles: BTreeMap<usize, (String, u32)>,
-    processes: BTreeMap<u32, u64>,
-    now: u64,
-    last: usize,
-}
 
 /// See the module. Clones are the same machine.
 #[derive(Clone, Default)]
@@ -110,78 +45,6 @@ impl Fake {
         }
         call(&mut machine, &name)
     }
-}
-
-impl Machine {
-    fn change(&mut self, what: String) {
-        assert!(!self.frozen, "nothing may be changed now: {what}");
-        self.log.push(what);
-    }
-
-    /// The code that the test wants a call to answer with.
-    fn answer(&mut self, call: &'static str) -> Win<()> {
-        match self.answers.get_mut(call) {
-            Some(codes) if !codes.is_empty() => Err(Code(codes.remove(0))),
-            _ => Ok(()),
-        }
-    }
-
-    fn service(&mut self, name: &str) -> Option<&mut Service> {
-        self.services.get_mut(&name.to_lowercase())
-    }
-
-    /// Lets time do what it does.
-    fn advance(&mut self) {
-        let now = self.now;
-        for service in self.services.values_mut() {
-            if let Some((at, next)) = service.next.take_if(|(at, _)| *at <= now) {
-                if next.state == state::STOPPED {
-                    self.processes.insert(service.seen.pid, at + service.program.lingers);
-                }
-                service.seen = next;
-            } else if service.next.is_some() {
-                service.seen.checkpoint += 1;
-            }
-        }
-        let held = |name: &str| {
-            self.handles.values().any(|(held, _)| held.eq_ignore_ascii_case(name))
-                || self.foreign.iter().any(|held| held.eq_ignore_ascii_case(name))
-        };
-        self.services
-            .retain(|_, service| !(service.deleted && service.seen.state == state::STOPPED && !held(&service.name)));
-    }
-
-    fn handle(&mut self, name: &str, rights: u32) -> Raw {
-        self.last += 1;
-        self.handles.insert(self.last, (name.to_owned(), rights));
-        Raw(self.last)
-    }
-
-    fn taken(&self, name: &str, but: &str) -> bool {
-        self.services.values().any(|service| {
-            !service.name.eq_ignore_ascii_case(but)
-                && (service.name.eq_ignore_ascii_case(name) || service.basic.display_name.eq_ignore_ascii_case(name))
-        })
-    }
-
-    fn check_account(&self, account: &str, password: Option<&Password>) -> Win<()> {
-        use crate::backend::windows::act::identity::{Logon, logon};
-        let known = crate::backend::windows::act::identity::known_sid(account).is_some()
-            || self.accounts.contains_key(&account.replace(r".\", r"BOX\").to_lowercase());
-        match (logon(account), password) {
-            _ if !known => Err(Code::INVALID_SERVICE_ACCOUNT),
-            (Logon::Own | Logon::Managed, Some(_)) | (Logon::Password, None) => Err(Code::INVALID_SERVICE_ACCOUNT),
-            _ => Ok(()),
-        }
-    }
-
-    fn running(&self, name: &str) -> bool {
-        self.services.get(&name.to_lowercase()).is_some_and(|service| service.seen.state != state::STOPPED)
-    }
-}
-
-const fn down(exit: u32, specific: u32) -> Seen {
-    Seen { state: state::STOPPED, accepts: 0, exit, specific, checkpoint: 0, hint: 0, pid: 0 }
 }
 
 impl ScmApi for Fake {
