@@ -13,6 +13,9 @@ const SOURCES: [&str; 5] = ["build.rs", "Cargo.toml", "Cargo.lock", "src", "temp
 /// What else makes one binary differ from another.
 const SETTINGS: [&str; 6] = ["TARGET", "PROFILE", "OPT_LEVEL", "DEBUG", "CARGO_ENCODED_RUSTFLAGS", "RUSTC"];
 
+/// Libraries that no supervising host needs.
+const LATE: [&str; 9] = ["bcrypt", "crypt32", "ole32", "oleaut32", "pdh", "powrprof", "psapi", "shell32", "user32"];
+
 fn main() {
     let mut hasher = DefaultHasher::new();
     let mut files = BTreeMap::new();
@@ -28,6 +31,13 @@ fn main() {
     // whole program otherwise, once for each host.
     if env::var("TARGET").is_ok_and(|target| target.ends_with("-windows-gnu")) {
         println!("cargo::rustc-link-arg-bins=-Wl,--file-alignment,4096");
+    }
+    // As `src/system/late.rs` has it, with the linker that can.
+    if env::var("TARGET").is_ok_and(|target| target.ends_with("-windows-msvc")) {
+        for library in LATE {
+            println!("cargo::rustc-link-arg-bins=/DELAYLOAD:{library}.dll");
+        }
+        println!("cargo::rustc-link-arg-bins=delayimp.lib");
     }
     println!("cargo::rustc-env=DAEMONCTL_BUILD={:016x}", hasher.finish());
 }

@@ -29,6 +29,16 @@ pub struct Args {
     pids: Vec<u32>,
 }
 
+/// The service that the service control manager of Windows has us run: these arguments are exactly what install gave it.
+///
+/// It waits for our word, and a host keeps what its start has touched, so they are known without the parser of them all.
+pub(super) fn service_alone() -> Option<String> {
+    let mut args = std::env::args_os().skip(1);
+    let known = cfg!(windows) && args.next()? == "host" && args.next()? == "--service";
+    let name = args.next().filter(|_| known)?.into_string().ok().filter(|name| !name.starts_with('-'))?;
+    args.next().is_none().then_some(name)
+}
+
 /// Runs the service until it is stopped or has given up.
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
     if let Some(event) = &args.console_event {

@@ -219,6 +219,15 @@ impl Context {
 /// The whole program: parses, runs, prints, and returns the exit code.
 #[must_use]
 pub fn main() -> u8 {
+    if let Some(name) = host::service_alone() {
+        return match crate::host::run_service(&name, Scope::System) {
+            Ok(exit) => exit.code(),
+            Err(error) => {
+                let context = Context { style: style::detect(false), globals: Globals::default() };
+                output::error(&error, &context).code()
+            }
+        };
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return output::usage(error),

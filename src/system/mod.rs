@@ -10,6 +10,8 @@ pub mod files;
 pub mod folders;
 pub mod host_binary;
 pub mod interrupt;
+#[cfg(all(windows, target_env = "gnu", not(target_arch = "x86")))]
+mod late;
 pub mod lock;
 pub mod machine;
 pub mod manifest_file;
