@@ -5,6 +5,7 @@
 //! its first occurrence where the clock shows it twice; a time of every hour follows the real hours, so nothing comes twice
 //! in a gap and nothing is left out when an hour is had again.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -30,6 +31,12 @@ pub struct Runs {
     /// A run that did not happen, in words.
     #[serde(default)]
     pub skipped: Option<String>,
+}
+
+/// Where the host of one service keeps when it ran.
+#[must_use]
+pub fn runs_in_folder(runtime: &Path) -> PathBuf {
+    runtime.join("runs.json")
 }
 
 /// When the task is due after `now`; `roll`, from 0 to 1, says how much of the jitter is added. None: never.

@@ -43,7 +43,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::Start => native("automatic, automatic (delayed) or manual"),
         Key::Instances => native("one service an instance, NAME@INSTANCE"),
         Key::Host => native("nothing: every service runs under the host here"),
-        Key::Type => host("a oneshot has completed when it ends with success"),
+        Key::Type => {
+            host("a oneshot has completed when it ends with success; a task is up while it waits for its next run")
+        }
         Key::Requires => match foreign(service.map(|s| &s.requires)) {
             Some(name) => refused(
                 format!("`{name}` is a unit of another service manager"),
@@ -160,10 +162,9 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
             host("run by the host, as the service's account")
         }
         Key::HooksEvent => host("told of each event by the host"),
-        Key::ScheduleEvery | Key::ScheduleJitter | Key::ScheduleCalendar | Key::SchedulePersistent => refused(
-            "the service control manager has no timers, and the host below it runs a task once",
-            "install it with `--backend embedded`, whose supervisor keeps schedules",
-        ),
+        Key::ScheduleEvery | Key::ScheduleJitter | Key::ScheduleCalendar | Key::SchedulePersistent => {
+            host("kept by the host, which runs while the task waits for its next run")
+        }
         Key::Native => match service.map(|s| settings::read(&s.native)) {
             Some(Err(why)) => refused(why, "see `daemonctl schema` for the keys and how they are written"),
             None | Some(Ok(_)) => native("the service's configuration"),

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::unit::Unit;
-use super::{Engine, Id, Input};
+use super::{Engine, Id, Input, Options};
 use crate::events::What;
 use crate::host::machine::{Current, Event, Moment, Wanted};
 use crate::host::schedule::{self, Runs};
@@ -159,23 +159,25 @@ impl Engine {
         self.dirty = true;
     }
 
-    fn runs_file(&self, id: &Id) -> PathBuf {
-        let layout = &self.options.layout;
-        layout.on_disk(&layout.state.join("runs").join(&**id))
+    /// None: they are not kept. A host of one service has no folder but its own.
+    fn runs_file(&self, id: &Id) -> Option<PathBuf> {
+        let Options { layout, runtime, serve, persist, .. } = &self.options;
+        let file = if *serve {
+            layout.on_disk(&layout.state.join("runs").join(&**id))
+        } else {
+            schedule::runs_in_folder(runtime)
+        };
+        persist.then_some(file)
     }
 
     fn kept_runs(&self, id: &Id) -> Runs {
-        if !self.options.serve {
-            return Runs::default();
-        }
-        let text = files::read(&self.runs_file(id)).ok().flatten();
+        let text = self.runs_file(id).and_then(|file| files::read(&file).ok().flatten());
         text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
     /// Keeps them beyond this boot. A folder that can't be written is no reason not to run.
     fn keep_runs(&self, id: &Id) {
-        let Some(unit) = self.units.get(id).filter(|_| self.options.serve) else { return };
-        let path = self.runs_file(id);
+        let (Some(unit), Some(path)) = (self.units.get(id), self.runs_file(id)) else { return };
         if let Some(folder) = path.parent() {
             let _ = files::make_folders(folder, 0o700);
         }
@@ -203,8 +205,8 @@ impl Engine {
 
     pub(super) fn forget_runs(&mut self, id: &Id) {
         self.disarm(id);
-        if self.options.serve {
-            let _ = files::remove(&self.runs_file(id));
+        if let Some(file) = self.runs_file(id) {
+            let _ = files::remove(&file);
         }
     }
 }
