@@ -96,18 +96,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
     key("event_log", "Whether it has a source in the Event Log; true unless given.", Shape::Flag),
     key("allow_breakaway", "Whether its children may leave its job object; false unless given.", Shape::Flag),
     key("affinity", "The processors that it may run on, counted from 0.", Shape::Numbers(63)),
-    key(
-        "encoding",
-        "How its output is encoded; auto unless given: UTF-8, else the console's.",
-        Shape::Words(&["auto", "utf-8", "oem", "ansi", "utf-16le"]),
-    ),
 ];
 
 /// Keys that only the host reads. The others are none of its business.
-pub(super) const OF_THE_HOST: [&str; 3] = ["allow_breakaway", "affinity", "encoding"];
+pub(super) const OF_THE_HOST: [&str; 2] = ["allow_breakaway", "affinity"];
 
 /// What people look for and does not exist here, with what to do.
-pub(crate) const NOT_KEYS: [(&str, &str); 6] = [
+pub(crate) const NOT_KEYS: [(&str, &str); 7] = [
     (
         "password",
         "a password never stands in a manifest: install asks for it, or takes it from `--password-file` or `--password-env`",
@@ -116,6 +111,10 @@ pub(crate) const NOT_KEYS: [(&str, &str); 6] = [
     ("interactive", "services have had no desktop since Windows Vista"),
     ("environment", "use `env`: what stands in the registry can be read by everybody"),
     ("delayed", "write `start = \"delayed\"`"),
+    (
+        "encoding",
+        "files keep the bytes as they were written; `logs` shows UTF-8, else what the consoles' code page makes of them",
+    ),
     ("display_name", "it is a common key: write it into `[service.NAME]`"),
 ];
 
@@ -325,7 +324,7 @@ mod tests {
             "preshutdown_timeout": "2m", "failure_actions": ["restart 5s", "command", "reboot 1m"],
             "failure_reset": "never", "failure_command": "x.exe", "failure_reboot_message": "bye",
             "failure_on_exit": false, "allow": [r"CONTOSO\ops: stop start, status", "S-1-5-32-545: status"],
-            "event_source": "web", "event_log": true, "allow_breakaway": true, "affinity": [0, 3], "encoding": "oem",
+            "event_source": "web", "event_log": true, "allow_breakaway": true, "affinity": [0, 3],
         });
         assert_eq!(native.as_object().unwrap().len(), SETTINGS.len(), "a key has no test");
         let settings = read(&native).unwrap();

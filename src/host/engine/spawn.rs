@@ -76,7 +76,8 @@ impl Engine {
     /// The control group of a unit that has limits, made if need be.
     pub(super) fn group_of(&self, id: &Id) -> Result<Option<Group>> {
         let Some(unit) = self.units.get(id) else { return Ok(None) };
-        Group::make(&unit.service.limits, &format!("daemonctl-{}{id}", self.mark.replace('/', "-")))
+        let name = format!("daemonctl-{}{id}", self.mark.replace('/', "-"));
+        Group::make(&unit.service.limits, &unit.service.native, &name)
     }
 
     /// The socket that the service's `NOTIFY_SOCKET` names, where it is asked to speak.

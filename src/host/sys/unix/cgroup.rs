@@ -31,7 +31,7 @@ pub struct Group {
 
 impl Group {
     /// Makes the group with its limits, or sets them anew; None: there is nothing to limit.
-    pub fn make(limits: &Limits, name: &str) -> Result<Option<Self>> {
+    pub fn make(limits: &Limits, _: &serde_json::Value, name: &str) -> Result<Option<Self>> {
         let mut folders = Vec::new();
         for (controller, key) in needed(limits) {
             let place = Place::of(controller).and_then(|place| {

@@ -6,13 +6,14 @@
 use std::io;
 use std::os::windows::io::{AsHandle, AsRawHandle, BorrowedHandle, OwnedHandle};
 
+use serde_json::Value;
 use windows_sys::Win32::Foundation::{ERROR_MORE_DATA, HANDLE};
 use windows_sys::Win32::System::JobObjects::{
     CreateJobObjectW, JOB_OBJECT_CPU_RATE_CONTROL_ENABLE, JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
-    JOB_OBJECT_LIMIT_ACTIVE_PROCESS, JOB_OBJECT_LIMIT_JOB_MEMORY, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE,
-    JOBOBJECT_CPU_RATE_CONTROL_INFORMATION, JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList,
-    JobObjectCpuRateControlInformation, JobObjectExtendedLimitInformation, QueryInformationJobObject,
-    SetInformationJobObject, TerminateJobObject,
+    JOB_OBJECT_LIMIT_ACTIVE_PROCESS, JOB_OBJECT_LIMIT_AFFINITY, JOB_OBJECT_LIMIT_BREAKAWAY_OK,
+    JOB_OBJECT_LIMIT_JOB_MEMORY, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE, JOBOBJECT_CPU_RATE_CONTROL_INFORMATION,
+    JOBOBJECT_EXTENDED_LIMIT_INFORMATION, JobObjectBasicProcessIdList, JobObjectCpuRateControlInformation,
+    JobObjectExtendedLimitInformation, QueryInformationJobObject, SetInformationJobObject, TerminateJobObject,
 };
 
 use super::handle::{check, owned, size_of_it};
@@ -27,10 +28,11 @@ const TERMINATED: u32 = 1;
 pub struct Group(OwnedHandle);
 
 impl Group {
-    /// A job with these limits. Every service has one, as only a job knows a whole tree of processes.
-    pub fn make(limits: &Limits, _: &str) -> Result<Option<Self>> {
+    /// A job with these limits, and those of `[service.NAME.windows]`. Every service has one, as only a job knows a whole
+    /// tree of processes.
+    pub fn make(limits: &Limits, native: &Value, _: &str) -> Result<Option<Self>> {
         let group = Self::new().doing("make a job")?;
-        group.limit(limits)?;
+        group.limit(limits, native)?;
         Ok(Some(group))
     }
 
@@ -38,7 +40,7 @@ impl Group {
     pub(super) fn new() -> io::Result<Self> {
         // SAFETY: neither attributes nor a name; the handle is ours, and not inherited.
         let group = Self(unsafe { owned(CreateJobObjectW(std::ptr::null(), std::ptr::null())) }?);
-        group.set_limits(&Limits::default())?;
+        group.set(JobObjectExtendedLimitInformation, &extended(&Limits::default(), &Value::Null))?;
         Ok(group)
     }
 
@@ -47,23 +49,9 @@ impl Group {
         self.0.try_clone().map(Self)
     }
 
-    fn set_limits(&self, limits: &Limits) -> io::Result<()> {
-        let mut wanted = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-        let basic = &mut wanted.BasicLimitInformation;
-        basic.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
-        if let Some(tasks) = limits.tasks {
-            basic.LimitFlags |= JOB_OBJECT_LIMIT_ACTIVE_PROCESS;
-            basic.ActiveProcessLimit = u32::try_from(tasks).unwrap_or(u32::MAX);
-        }
-        if let Some(memory) = limits.memory {
-            basic.LimitFlags |= JOB_OBJECT_LIMIT_JOB_MEMORY;
-            wanted.JobMemoryLimit = usize::try_from(memory).unwrap_or(usize::MAX);
-        }
-        self.set(JobObjectExtendedLimitInformation, &wanted)
-    }
-
-    fn limit(&self, limits: &Limits) -> Result<()> {
-        self.set_limits(limits).map_err(|error| refused("limits.memory`, `limits.tasks", &error))?;
+    fn limit(&self, limits: &Limits, native: &Value) -> Result<()> {
+        self.set(JobObjectExtendedLimitInformation, &extended(limits, native))
+            .map_err(|error| refused("limits.memory`, `limits.tasks`, `windows.affinity", &error))?;
         let Some(cores) = limits.cpu else { return Ok(()) };
         let mut rate = JOBOBJECT_CPU_RATE_CONTROL_INFORMATION {
             ControlFlags: JOB_OBJECT_CPU_RATE_CONTROL_ENABLE | JOB_OBJECT_CPU_RATE_CONTROL_HARD_CAP,
@@ -150,9 +138,68 @@ fn refused(key: &str, error: &io::Error) -> Error {
     Error::failed(format!("`{key}` cannot be met here: {error}")).hint("remove it")
 }
 
+/// What a job keeps its processes within.
+fn extended(limits: &Limits, native: &Value) -> JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
+    let mut wanted = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
+    let basic = &mut wanted.BasicLimitInformation;
+    basic.LimitFlags = JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE;
+    if let Some(tasks) = limits.tasks {
+        basic.LimitFlags |= JOB_OBJECT_LIMIT_ACTIVE_PROCESS;
+        basic.ActiveProcessLimit = u32::try_from(tasks).unwrap_or(u32::MAX);
+    }
+    if let Some(memory) = limits.memory {
+        basic.LimitFlags |= JOB_OBJECT_LIMIT_JOB_MEMORY;
+        wanted.JobMemoryLimit = usize::try_from(memory).unwrap_or(usize::MAX);
+    }
+    let processors = native.get("affinity").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_u64);
+    let affinity = processors.filter(|number| *number < 64).fold(0_u64, |mask, number| mask | 1 << number);
+    if affinity != 0 {
+        basic.LimitFlags |= JOB_OBJECT_LIMIT_AFFINITY;
+        basic.Affinity = usize::try_from(affinity).unwrap_or(usize::MAX);
+    }
+    if native.get("allow_breakaway").and_then(Value::as_bool) == Some(true) {
+        basic.LimitFlags |= JOB_OBJECT_LIMIT_BREAKAWAY_OK;
+    }
+    wanted
+}
+
 /// Hundredths of a percent of all processors.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "0 to 10000")]
 fn cpu_rate(cores: f64) -> u32 {
     let all = std::thread::available_parallelism().map_or(1.0, |count| count.get() as f64);
     (cores / all * 10_000.0).round().clamp(1.0, 10_000.0) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_job_has_the_limits_that_are_given_and_no_others() {
+        let none = extended(&Limits::default(), &Value::Null).BasicLimitInformation;
+        assert_eq!(none.LimitFlags, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE);
+        let limits = Limits { memory: Some(1 << 20), tasks: Some(7), ..Limits::default() };
+        let all = extended(&limits, &json!({ "affinity": [0, 3], "allow_breakaway": true }));
+        let basic = all.BasicLimitInformation;
+        assert_eq!((all.JobMemoryLimit, basic.ActiveProcessLimit, basic.Affinity), (1 << 20, 7, 0b1001));
+        for flag in [
+            JOB_OBJECT_LIMIT_ACTIVE_PROCESS,
+            JOB_OBJECT_LIMIT_AFFINITY,
+            JOB_OBJECT_LIMIT_BREAKAWAY_OK,
+            JOB_OBJECT_LIMIT_JOB_MEMORY,
+        ] {
+            assert_ne!(basic.LimitFlags & flag, 0);
+        }
+        let stays = extended(&Limits::default(), &json!({ "affinity": [], "allow_breakaway": false }));
+        assert_eq!(stays.BasicLimitInformation.LimitFlags, JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE);
+    }
+
+    #[test]
+    fn the_system_takes_them() {
+        let native = json!({ "affinity": [0], "allow_breakaway": true });
+        let limits = Limits { tasks: Some(100), ..Limits::default() };
+        assert!(Group::make(&limits, &native, "").unwrap().is_some());
+    }
 }
