@@ -66,7 +66,7 @@ build_test() { # NAME
     [[ -n $test_bin ]] || die "cargo names no executable for the test target $1"
 }
 
-# cargo's JSON in; a line `name path` for each executable out, what the compiler says to standard error.
+# cargo's JSON in; a line `name path kind` (bin, lib, test ...) for each executable out, what the compiler says to standard error.
 executables() {
     python3 -c '
 import json, sys
@@ -75,7 +75,7 @@ for line in sys.stdin:
     if message.get("reason") == "compiler-message":
         print(message["message"]["rendered"], file=sys.stderr, end="")
     if message.get("executable"):
-        print(message["target"]["name"], message["executable"])
+        print(message["target"]["name"], message["executable"], message["target"]["kind"][0])
     if message.get("reason") == "build-finished" and not message["success"]:
         sys.exit(1)'
 }

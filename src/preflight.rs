@@ -216,7 +216,8 @@ fn fault(service: &Service, key: Key, message: String) -> ManifestError {
     ManifestError::new(at, message).expected(format!("`{}` of the service `{}`", key.path(), service.name))
 }
 
-#[cfg(test)]
+// The machine of these has the paths of a Unix.
+#[cfg(all(test, unix))]
 mod tests {
     use std::path::PathBuf;
 

@@ -173,6 +173,7 @@ mod tests {
         assert!(parse(Path::new("/e"), "A=\"x\n").is_err());
     }
 
+    #[cfg(unix)]
     #[test]
     fn a_managers_environment_is_handed_on_but_for_what_was_meant_for_us() {
         let mut env = base("web", Path::new("/home/web"), Path::new("/bin/sh"), |_| None);
@@ -185,6 +186,7 @@ mod tests {
         assert!(!env.contains_key("NOTIFY_SOCKET"));
     }
 
+    #[cfg(unix)]
     #[test]
     fn the_base_passes_on_little() {
         let env =

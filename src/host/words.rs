@@ -78,6 +78,7 @@ mod tests {
     #[test]
     fn an_end_that_was_forced_names_its_cause() {
         assert_eq!(ended(Some(&Ended::Code(0)), Some("was unhealthy")), "was unhealthy");
+        #[cfg(unix)]
         assert_eq!(ended(Some(&Ended::Signal(9)), None), "was killed by SIGKILL");
     }
 }

@@ -156,7 +156,7 @@ fn texts_are_filled_in() {
     assert_eq!(a.units()[1].exec[4], "a-green");
     assert_eq!(a.units()[0].working_dir.as_deref(), Some(Path::new("/var/lib/daemonctl/data/a@blue/x")));
     assert_eq!(a.env["DIR"], "/srv/app");
-    assert_eq!(a.units()[0].env["LOG"], "/var/log/daemonctl/a@blue");
+    assert_eq!(a.units()[0].env["LOG"].replace('\\', "/"), "/var/log/daemonctl/a@blue");
     let crate::service::HookAction::Command(hook) = &a.hooks.pre_start[0].action else { panic!() };
     assert_eq!(hook[0], "/bin/sh", "a bare name is looked up");
     assert_eq!(a.native, serde_json::json!({ "Service": { "Nice": 5, "Slice": "a.slice" } }));

@@ -29,12 +29,17 @@ fn service() -> Service {
     serde_json::from_value(json).expect("a service")
 }
 
+/// A layout joins its paths as the system that it is rendered on does.
+fn slashed(path: &std::path::Path) -> String {
+    path.display().to_string().replace('\\', "/")
+}
+
 #[test]
 fn a_spec_a_unit_and_a_marker_for_those_that_start_by_themselves() {
     let mut web = service();
     web.instances = vec!["a".into(), "b".into()];
     let artifacts = Embedded.render(&web, Hosting::Hosted, &target()).expect("rendered");
-    let paths: Vec<_> = artifacts.iter().map(|artifact| artifact.path.display().to_string()).collect();
+    let paths: Vec<_> = artifacts.iter().map(|artifact| slashed(&artifact.path)).collect();
     assert_eq!(
         paths,
         [

@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(all(&s, &target()).unwrap(), ["com.example.web@blue", "com.example.web@green"]);
         let blue = &s.units()[0];
         let path = file(blue, &target().layout);
-        assert_eq!(path.to_str().unwrap(), "/Library/LaunchDaemons/com.example.web@blue.plist");
+        assert_eq!(path, std::path::Path::new("/Library/LaunchDaemons/com.example.web@blue.plist"));
     }
 
     #[test]

@@ -185,7 +185,9 @@ mod tests {
     /// What a pattern below a folder finds, and which folders it watches, both relative to the folder.
     fn look(root: &Path, pattern: &str) -> (Scan, Vec<String>, Vec<String>) {
         let mut folders = BTreeSet::new();
-        let relative = |path: &Path| path.strip_prefix(root).map_or("..".into(), |path| path.display().to_string());
+        let relative = |path: &Path| {
+            path.strip_prefix(root).map_or("..".into(), |path| path.display().to_string().replace('\\', "/"))
+        };
         let found = scan(&[Pattern::new(&format!("{}/{pattern}", root.display()))], false, &mut |folder| {
             folders.insert(relative(folder));
             Ok(())
