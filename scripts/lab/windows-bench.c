@@ -41,7 +41,7 @@ static void stamp(const wchar_t *file) {
 
 /* Waits for a stamp of another process than `not`. */
 static long long stamped(const wchar_t *file, DWORD not, DWORD *pid) {
-    for (int tries = 0; tries < 60000; tries++) {
+    for (ULONGLONG end = GetTickCount64() + 240000; GetTickCount64() < end;) { /* a flood takes its time */
         FILE *in = _wfopen(file, L"r");
         unsigned long found;
         long long at;
@@ -55,7 +55,7 @@ static long long stamped(const wchar_t *file, DWORD not, DWORD *pid) {
         }
         Sleep(1);
     }
-    fprintf(stderr, "no child within a minute\n");
+    fprintf(stderr, "no child within four minutes\n");
     exit(1);
 }
 
