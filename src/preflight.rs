@@ -217,7 +217,8 @@ fn fault(service: &Service, key: Key, message: String) -> ManifestError {
 }
 
 // The machine of these has the paths of a Unix.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::path::PathBuf;
 

@@ -8,7 +8,7 @@
 //!
 //! Microsoft's linker loads late what `build.rs` names to it; GNU's does not know how. There, what the crates that we use
 //! call is defined here, and so never sought in a library while the program is loaded.
-#![expect(clippy::similar_names, reason = "the system's own")]
+#![allow(clippy::unused_unit, reason = "a function that gives nothing is defined like the others")]
 
 use std::ffi::{CStr, c_void};
 use std::sync::OnceLock;

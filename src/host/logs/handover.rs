@@ -281,7 +281,8 @@ fn mark_at(length: usize) -> std::ops::Range<usize> {
 }
 
 // Nothing is handed over where services end with their host.
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::fs::File;
     use std::io::Write;

@@ -142,13 +142,12 @@ impl Wait {
         let entry = Arc::new(Entry { object, once, call: Mutex::new(Some(call)) });
         let mut waiters = WAITERS.lock().unwrap_or_else(PoisonError::into_inner);
         let with_room = waiters.iter().find(|waiter| waiter.entries().len() < ROOM).map(Arc::clone);
-        let waiter = match with_room {
-            Some(waiter) => waiter,
-            None => {
-                let waiter = Waiter::start()?;
-                waiters.push(Arc::clone(&waiter));
-                waiter
-            }
+        let waiter = if let Some(waiter) = with_room {
+            waiter
+        } else {
+            let waiter = Waiter::start()?;
+            waiters.push(Arc::clone(&waiter));
+            waiter
         };
         waiter.entries().push(Arc::clone(&entry));
         waiter.tell_of_change();
