@@ -150,21 +150,22 @@ impl Look<'_> {
 
     fn accounts(&mut self, service: &Service) {
         if let Some(user) = &service.user {
-            // An account that is given by number need not have a name.
-            if self.facts.user_exists(user) == Some(false) && user.parse::<u32>().is_err() {
+            if self.facts.user_exists(user) == Some(false) {
                 let error = fault(service, Key::User, format!("there is no user `{user}`"));
-                self.errors
-                    .push(error.hint(format!(
-                        "make it: `useradd --system --shell /usr/sbin/nologin {user}`, or name another"
-                    )));
+                self.errors.push(error.hint(match user.parse::<u32>() {
+                    Ok(_) => "no account has this number: make one that has, or name another".to_owned(),
+                    Err(_) => format!("make it: `useradd --system --shell /usr/sbin/nologin {user}`, or name another"),
+                }));
             }
         }
         if let Some(group) = &service.group
             && self.facts.group_exists(group) == Some(false)
-            && group.parse::<u32>().is_err()
         {
             let error = fault(service, Key::Group, format!("there is no group `{group}`"));
-            self.errors.push(error.hint(format!("make it: `groupadd --system {group}`, or name another")));
+            self.errors.push(error.hint(match group.parse::<u32>() {
+                Ok(_) => "no group has this number: make one that has, or name another".to_owned(),
+                Err(_) => format!("make it: `groupadd --system {group}`, or name another"),
+            }));
         }
     }
 

@@ -32,6 +32,18 @@ pub(crate) fn own(content: Vec<u8>, mode: u32) -> Kept {
     Kept::File { content, mode, uid, gid }
 }
 
+/// The machine's files are root's, whoever looks what root would change.
+pub(super) fn as_root(goal: &mut Goal) {
+    let ours = system::machine::ids();
+    for file in goal.files.values_mut() {
+        if let Some(Kept::File { uid, gid, .. }) = &mut file.body
+            && (*uid, *gid) == ours
+        {
+            (*uid, *gid) = (0, 0);
+        }
+    }
+}
+
 pub(super) const fn absent() -> FileGoal {
     FileGoal { body: None, unit: None, definition: false }
 }

@@ -158,6 +158,9 @@ pub fn plan(
         now.files.insert(path.clone(), Kept::of(&system::files::look(&prepared.target.layout.on_disk(&path))?));
     }
     goal.folders = folders;
+    if prepared.target.scope == Scope::System && prepared.target.local && !system::machine::is_root() {
+        goals::as_root(&mut goal);
+    }
     keep_unchanged_receipts(&mut goal, &now, &owned.replaced, &prepared.target);
 
     let steps = plan::converge(&now, &goal);

@@ -100,9 +100,15 @@ fn accounts_that_are_not_there() {
         t.manifest(&format!("[service.a]\nexec = [\"{{child}}\"]\n{key} = \"no-such-account\"\n"));
         let args = ["check", "manifest.toml", "--system", "--backend", "embedded"];
         refused(&t, &args, &["no-such-account", remedy]);
+        // A number is an account's number: service managers look it up as well.
+        t.manifest(&format!("[service.a]\nexec = [\"{{child}}\"]\n{key} = \"3999999998\"\n"));
+        refused(&t, &args, &["3999999998", "has this number"]);
+        t.manifest(&format!("[service.a]\nexec = [\"{{child}}\"]\n{key} = \"0\"\n"));
+        t.run(&args).ok();
         // In user scope nobody but the user can run it.
         refused(&t, &["check", "manifest.toml"], &["user scope", "--system"]);
         // An image has accounts of its own.
+        t.manifest(&format!("[service.a]\nexec = [\"{{child}}\"]\n{key} = \"no-such-account\"\n"));
         t.run(&["check", "manifest.toml", "--system", "--backend", "systemd", "--root", "image"]).ok();
     }
 }

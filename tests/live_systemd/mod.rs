@@ -4,3 +4,4 @@ mod foreign_units;
 mod linger;
 mod notify;
 mod parser;
+mod plain_user;

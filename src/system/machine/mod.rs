@@ -17,6 +17,8 @@ use portable as sys;
 use unix as sys;
 
 pub use sys::{account, euid, ids, is_root};
+#[cfg(unix)]
+pub use sys::{group_of, user_of};
 
 /// The operating system as `[service.NAME.on.OS]` names it.
 #[must_use]

@@ -6,7 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use directories::{BaseDirs, ProjectDirs};
-use nix::unistd::{Group, User, getegid, geteuid};
+use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid};
 
 use crate::error::{Error, IoContext, Result};
 use crate::exit::Exit;
@@ -29,20 +29,44 @@ pub fn ids() -> (u32, u32) {
 
 /// The numbers of an account; a group that is not named is the user's own.
 pub fn account(user: Option<&str>, group: Option<&str>) -> Result<(u32, u32)> {
-    let missing = |what: &str, name: &str| {
-        Error::new(Exit::Manifest, format!("there is no {what} `{name}` here")).hint("make it first, or name another")
-    };
     let (mut uid, mut gid) = ids();
     if let Some(name) = user {
-        let user = User::from_name(name).map_err(std::io::Error::from).doing(format_args!("look up `{name}`"))?;
-        let user = user.ok_or_else(|| missing("user", name))?;
+        let user = user_of(name)?;
         (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
     }
     if let Some(name) = group {
-        let group = Group::from_name(name).map_err(std::io::Error::from).doing(format_args!("look up `{name}`"))?;
-        gid = group.ok_or_else(|| missing("group", name))?.gid.as_raw();
+        gid = group_of(name)?.gid.as_raw();
     }
     Ok((uid, gid))
+}
+
+/// The account of a user, by its name or, as service managers take it, by its number.
+pub fn user_of(name: &str) -> Result<User> {
+    let found = match (User::from_name(name), name.parse()) {
+        (Ok(None), Ok(id)) => User::from_uid(Uid::from_raw(id)),
+        (found, _) => found,
+    };
+    found
+        .map_err(std::io::Error::from)
+        .doing(format_args!("look up the user `{name}`"))?
+        .ok_or_else(|| no("user", name))
+}
+
+/// A group, likewise.
+pub fn group_of(name: &str) -> Result<Group> {
+    let found = match (Group::from_name(name), name.parse()) {
+        (Ok(None), Ok(id)) => Group::from_gid(Gid::from_raw(id)),
+        (found, _) => found,
+    };
+    found
+        .map_err(std::io::Error::from)
+        .doing(format_args!("look up the group `{name}`"))?
+        .ok_or_else(|| no("group", name))
+}
+
+fn no(what: &str, name: &str) -> Error {
+    Error::new(Exit::Manifest, format!("there is no {what} `{name}` on this machine"))
+        .hint("make it first, or name another")
 }
 
 /// Whether we may change the machine.
@@ -140,19 +164,20 @@ pub(super) fn executable(_: &Path, seen: &Metadata) -> bool {
     seen.permissions().mode() & 0o111 != 0
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
 pub(super) fn user_exists(name: &str) -> Option<bool> {
-    // A number needs no entry: every manager takes it as it is.
-    Some(is_number(name) || matches!(User::from_name(name), Ok(Some(_))))
+    is_there(&user_of(name))
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
 pub(super) fn group_exists(name: &str) -> Option<bool> {
-    Some(is_number(name) || matches!(Group::from_name(name), Ok(Some(_))))
+    is_there(&group_of(name))
 }
 
-fn is_number(name: &str) -> bool {
-    name.parse::<u32>().is_ok_and(|id| id != u32::MAX)
+/// None: what knows of accounts could not be asked.
+fn is_there<T>(found: &Result<T>) -> Option<bool> {
+    match found {
+        Ok(_) => Some(true),
+        Err(error) => (error.exit() == Exit::Manifest).then_some(false),
+    }
 }
 
 /// Whether everybody may read or write it.

@@ -3,9 +3,10 @@
 use std::ffi::CString;
 use std::path::PathBuf;
 
-use nix::unistd::{Gid, Group, Uid, User};
+use nix::unistd::{Gid, Uid, User};
 
 use crate::error::{Error, Result};
+use crate::system::machine;
 
 /// An account, as far as a child process needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,10 +62,7 @@ pub fn account_of(user: Option<&str>, group: Option<&str>) -> Result<Account> {
         Some(name) => named(name)?,
     };
     if let Some(name) = group {
-        let found =
-            Group::from_name(name).map_err(|errno| Error::failed(format!("cannot look up group `{name}`: {errno}")))?;
-        account.gid =
-            found.ok_or_else(|| Error::failed(format!("there is no group `{name}` on this machine")))?.gid.as_raw();
+        account.gid = machine::group_of(name)?.gid.as_raw();
     }
     if account.uid == own.uid && account.gid == own.gid {
         account.groups = None;
@@ -79,11 +77,7 @@ pub fn account_of(user: Option<&str>, group: Option<&str>) -> Result<Account> {
 }
 
 fn named(name: &str) -> Result<Account> {
-    let found =
-        User::from_name(name).map_err(|errno| Error::failed(format!("cannot look up user `{name}`: {errno}")))?;
-    let user = found.ok_or_else(|| {
-        Error::failed(format!("there is no user `{name}` on this machine")).hint("create it, or change `user`")
-    })?;
+    let user = machine::user_of(name)?;
     Ok(Account {
         uid: user.uid.as_raw(),
         gid: user.gid.as_raw(),
