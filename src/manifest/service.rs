@@ -1,19 +1,20 @@
 //! `[service.NAME]`, `[defaults]` and `[...on.NAME]`: what is run, as whom, with what, and everything below.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 use toml::de::DeValue;
 
 use super::argv::Argv;
 use super::decode::{At, Decoder, Defs, Raw, Value, decode_table, table, words};
-use super::error::{ManifestError, nearest, one_of, shown};
+use super::env_file::EnvFileItem;
+use super::error::{ManifestError, one_of, shown};
 use super::health::HealthTable;
 use super::hooks::HooksTable;
+use super::instances::Instances;
 use super::limits::LimitsTable;
 use super::logs::LogsTable;
 use super::name;
 use super::native::{Flat, Nested, Sections};
+use super::on::On;
 use super::probe::WaitTable;
 use super::ready::ReadyTable;
 use super::reload::ReloadTable;
@@ -21,8 +22,9 @@ use super::restart::RestartTable;
 use super::schedule::ScheduleTable;
 use super::security::SecurityTable;
 use super::stop::StopTable;
-use super::text::{Line, List, Named, PathText, Set, Text, integer, no_duplicates};
+use super::text::{Line, List, Named, PathText, Set, Text, integer};
 use super::thresholds::ThresholdsTable;
+use super::umask::Umask;
 use super::watch::WatchTable;
 use super::windows::Windows;
 use crate::backend::BackendKind;
@@ -178,164 +180,6 @@ impl Value for DocUrl {
 
     fn schema(_: &mut Defs) -> serde_json::Value {
         json!({ "type": "string", "pattern": "^(https?://|file:|info:|man:)" })
-    }
-}
-
-/// Permission bits in octal.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Umask(pub(crate) u32);
-
-impl Value for Umask {
-    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        const EXPECTED: &str = "octal digits in a string such as \"0027\"";
-        let text = match raw.get_ref() {
-            DeValue::String(text) => text,
-            DeValue::Integer(_) => {
-                let digits = cx.source.slice(raw.span().into()).trim_start_matches("0o").to_owned();
-                return cx.mistyped_hint(raw, EXPECTED, Some(format!("write \"{digits:0>4}\"")));
-            }
-            _ => return cx.mistyped(raw, EXPECTED),
-        };
-        let octal = !text.is_empty() && text.len() <= 4 && text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
-        match u32::from_str_radix(text, 8) {
-            Ok(bits @ 0..=0o777) if octal => Some(Self(bits)),
-            _ => {
-                let error = ManifestError::new(raw.span(), format!("`umask` cannot be `{}`", shown(text)));
-                cx.refuse(error.expected(format!("expected {EXPECTED}, at most \"0777\"")))
-            }
-        }
-    }
-
-    fn schema(_: &mut Defs) -> serde_json::Value {
-        json!({ "type": "string", "pattern": "^[0-7]{1,4}$" })
-    }
-}
-
-table! {
-    /// A file of NAME=value lines.
-    EnvFileTable "env_file" "an entry of `env_file`" {
-        /// Where.
-        path: PathText,
-        /// May be missing; not unless given.
-        optional: bool,
-    }
-}
-
-/// `"/etc/web.env"` or `{ path = "local.env", optional = true }`.
-#[derive(Debug)]
-pub(crate) enum EnvFileItem {
-    Path(PathText),
-    Table(Box<EnvFileTable>),
-}
-
-impl Value for EnvFileItem {
-    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        match raw.get_ref() {
-            DeValue::String(_) => PathText::decode(raw, cx).map(Self::Path),
-            DeValue::Table(_) => Box::<EnvFileTable>::decode(raw, cx).map(Self::Table),
-            _ => cx.mistyped(raw, "a path, or a table such as { path = \"local.env\", optional = true }"),
-        }
-    }
-
-    fn schema(defs: &mut Defs) -> serde_json::Value {
-        json!({ "anyOf": [PathText::schema(defs), Box::<EnvFileTable>::schema(defs)] })
-    }
-}
-
-/// Names of instances; a number makes `1`, `2`, ...
-#[derive(Debug)]
-pub(crate) struct Instances(pub(crate) Vec<String>);
-
-/// More is a mistake rather than a wish.
-const MOST_INSTANCES: i64 = 1000;
-
-impl Value for Instances {
-    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        const EXPECTED: &str = "a number from 1 to 1000, or a list of names such as [\"blue\", \"green\"]";
-        let DeValue::Array(_) = raw.get_ref() else {
-            let number = integer(raw, cx, EXPECTED)?;
-            if (1..=MOST_INSTANCES).contains(&number) {
-                return Some(Self((1..=number).map(|number| number.to_string()).collect()));
-            }
-            let error = ManifestError::new(raw.span(), format!("`instances` cannot be {number}"));
-            let hint = (number == 0)
-                .then(|| "remove the service to have none, or the key for a service without instances".to_owned());
-            return cx.refuse(error.expected(format!("expected {EXPECTED}")).maybe_hint(hint));
-        };
-        let list: Vec<At<Text>> = cx.list(raw, EXPECTED)?;
-        let mut faults = no_duplicates(&list, cx);
-        faults.extend(list.iter().filter_map(|item| name::check("an instance", &item.value.0, item.at)));
-        if list.is_empty() {
-            let error = ManifestError::new(raw.span(), "`instances` is empty");
-            return cx.refuse(
-                error
-                    .expected(format!("expected {EXPECTED}"))
-                    .hint("leave the key out for a service without instances"),
-            );
-        }
-        let clean = faults.is_empty();
-        cx.errors.extend(faults);
-        clean.then(|| Self(list.into_iter().map(|item| item.value.0).collect()))
-    }
-
-    fn schema(_: &mut Defs) -> serde_json::Value {
-        json!({ "anyOf": [
-            { "type": "integer", "minimum": 1, "maximum": MOST_INSTANCES },
-            { "type": "array", "items": { "type": "string", "pattern": "^[A-Za-z0-9_][A-Za-z0-9._-]{0,79}$" }, "minItems": 1, "uniqueItems": true },
-        ] })
-    }
-}
-
-/// Overrides by operating system or backend.
-#[derive(Debug)]
-pub(crate) struct On(BTreeMap<&'static str, Box<ServiceTable>>);
-
-const SYSTEMS: [&str; 4] = ["linux", "macos", "windows", "freebsd"];
-
-/// Operating systems first, then backends; `windows` is both.
-fn on_names() -> impl Iterator<Item = &'static str> {
-    let backends = BackendKind::ALL.iter().map(|kind| kind.name()).filter(|name| !SYSTEMS.contains(name));
-    SYSTEMS.into_iter().chain(backends)
-}
-
-impl On {
-    pub(crate) fn get(&self, name: &str) -> Option<&ServiceTable> {
-        self.0.get(name).map(|table| &**table)
-    }
-}
-
-impl Value for On {
-    fn decode(raw: &Raw<'_>, cx: &mut Decoder<'_>) -> Option<Self> {
-        let DeValue::Table(entries) = raw.get_ref() else {
-            return cx.mistyped(raw, "a table: [service.NAME.on.linux]");
-        };
-        let mut on = BTreeMap::new();
-        for (key, value) in entries {
-            let Some(name) = on_names().find(|name| name == key.get_ref()) else {
-                let error = ManifestError::new(
-                    key.span(),
-                    format!("`{}` is no operating system or backend", shown(key.get_ref())),
-                );
-                let meant = nearest(key.get_ref(), on_names()).map(|meant| format!("did you mean `{meant}`?"));
-                cx.errors.push(error.expected(format!("expected {}", one_of(on_names()))).maybe_hint(meant));
-                continue;
-            };
-            let Some(table) = decode_table::<ServiceTable>(value, cx) else {
-                continue;
-            };
-            if let Some(inner) = &table.on {
-                let error = ManifestError::new(inner.key, "`on` cannot stand below `on`");
-                cx.errors.push(error.hint("a backend's overrides come over those of the operating system"));
-            }
-            on.insert(name, table);
-        }
-        Some(Self(on))
-    }
-
-    fn schema(defs: &mut Defs) -> serde_json::Value {
-        let table = Box::<ServiceTable>::schema(defs);
-        let properties: serde_json::Map<_, _> = on_names().map(|name| (name.to_owned(), table.clone())).collect();
-        json!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 }
 

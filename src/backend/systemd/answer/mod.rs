@@ -5,6 +5,16 @@
 
 use std::path::Path;
 
+mod commands;
+mod hosting;
+mod security;
+
+use commands::{command, start_hooks, stop_hooks};
+use hosting::{hosts, others_host, watched_after_its_end};
+use security::{capabilities, profile, secrets};
+
+pub(super) use hosting::is_hosted;
+
 use super::restart;
 use crate::backend::answer::{endless, host, impossible_code, native, refused, windows_stop};
 use crate::backend::{Answer, Target};
@@ -12,8 +22,8 @@ use crate::key::Key;
 use crate::layout::Scope;
 use crate::quote::systemd as quote;
 use crate::service::{
-    Dependency, Hook, HookFailure, HostMode, KillScope, Kind, LogFormat, Priority, Profile, ReadyWhen, ReloadAction,
-    RestartPolicy, Secret, Service, Start, StopSignal, WatchAction,
+    Dependency, KillScope, Kind, LogFormat, Priority, ReadyWhen, ReloadAction, RestartPolicy, Service, Start,
+    StopSignal, WatchAction,
 };
 
 /// Whether the target's systemd is at least this version.
@@ -211,19 +221,6 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
     }
 }
 
-/// Whether something that the user wrote makes the host run this service.
-pub(super) fn is_hosted(service: &Service, target: &Target) -> bool {
-    match service.host {
-        HostMode::Always => true,
-        HostMode::Never => false,
-        HostMode::Auto => service
-            .given
-            .keys()
-            .filter(|key| !matches!(key, Key::SecurityProfile | Key::SecuritySecrets | Key::SecurityCapabilities))
-            .any(|key| matches!(answer(*key, Some(service), target), Answer::Host(_))),
-    }
-}
-
 fn restarts_after_success(service: &Service) -> bool {
     matches!(service.restart.policy, RestartPolicy::Always | RestartPolicy::OnSuccess)
 }
@@ -247,18 +244,6 @@ fn documentation(service: Option<&Service>) -> Answer {
 
 fn exec(service: Option<&Service>) -> Answer {
     command(service.map(|s| &s.exec), "ExecStart=")
-}
-
-fn command(argv: Option<&Vec<String>>, by: &'static str) -> Answer {
-    let Some(argv) = argv else { return native(by) };
-    let program = argv.first().map_or("", String::as_str);
-    if let Some(why) = argv.iter().find_map(|argument| quote::argument_refused(argument)) {
-        return refused(format!("an argument {why}, which no program can be given"), "leave it out");
-    }
-    match quote::program_refused(program) {
-        Some(why) => host(format!("the program's path {why}")),
-        None => native(by),
-    }
 }
 
 fn env(service: Option<&Service>) -> Answer {
@@ -325,167 +310,4 @@ fn watch_paths(service: Option<&Service>) -> Answer {
         (Some(why), Some(s)) => hosts(s, why),
         _ => native("PathChanged="),
     }
-}
-
-/// The host watches for what runs under it; for what has run to its end there is none any more.
-fn hosts(service: &Service, why: &'static str) -> Answer {
-    if service.kind == Kind::Service { host(why) } else { watched_after_its_end() }
-}
-
-fn watched_after_its_end() -> Answer {
-    refused(
-        "daemonctl's host would watch these files, and it ends with what runs to completion",
-        "watch whole paths with `debounce = \"0ms\"`, and leave out what needs the host (`daemonctl support` names it)",
-    )
-}
-
-/// Whether keys that have nothing to do with watching need the host.
-fn others_host(service: &Service, target: &Target) -> bool {
-    service.host == HostMode::Always
-        || service.host == HostMode::Auto
-            && service
-                .given
-                .keys()
-                .filter(|key| {
-                    !matches!(
-                        key,
-                        Key::WatchPaths
-                            | Key::WatchAction
-                            | Key::WatchCommand
-                            | Key::WatchDebounce
-                            | Key::SecurityProfile
-                            | Key::SecuritySecrets
-                            | Key::SecurityCapabilities
-                    )
-                })
-                .any(|key| matches!(answer(*key, Some(service), target), Answer::Host(_)))
-}
-
-fn profile(service: Option<&Service>, target: &Target) -> Answer {
-    let Some(s) = service else { return native("Protect*=, Restrict*=, SystemCallFilter= and more") };
-    if s.security.profile == Profile::None {
-        return native("nothing to do");
-    }
-    if !since(target, 247) {
-        return refused(
-            "the profiles use directives that came with version 247",
-            "use `profile = \"none\"` and add what you need below `[service.NAME.systemd]`",
-        );
-    }
-    if s.security.profile == Profile::Strict && target.scope == Scope::User {
-        return refused(
-            "a user's manager can't take away what `strict` takes (file systems, devices, capabilities)",
-            "use `standard`, or install in system scope (`--system`)",
-        );
-    }
-    if s.security.profile == Profile::Strict && is_hosted(s, target) {
-        return refused(
-            "`strict` takes away what daemonctl's host needs to run the program as another user, and this service needs the host",
-            "use `standard`, or leave out what needs the host (`daemonctl support` names it)",
-        );
-    }
-    if target.scope == Scope::System
-        && s.exec.first().is_some_and(|program| program.starts_with("/tmp/") || program.starts_with("/var/tmp/"))
-    {
-        return refused(
-            "PrivateTmp= hides a program that lies in /tmp",
-            "move the program, or use `profile = \"none\"`",
-        );
-    }
-    match target.scope {
-        Scope::System => native("Protect*=, Restrict*=, SystemCallFilter= and more"),
-        Scope::User => native("NoNewPrivileges=, Restrict*= and what else a user's manager can enforce"),
-    }
-}
-
-fn capabilities(service: Option<&Service>, target: &Target) -> Answer {
-    let Some(list) = service.and_then(|s| s.security.capabilities.as_ref()) else {
-        return native("CapabilityBoundingSet= and AmbientCapabilities=");
-    };
-    let valid = |name: &String| {
-        name.strip_prefix("CAP_").is_some_and(|rest| {
-            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
-        })
-    };
-    if let Some(bad) = list.iter().find(|name| !valid(name)) {
-        return refused(format!("`{bad}` is not a capability"), "write it like `CAP_NET_BIND_SERVICE`");
-    }
-    if service.is_some_and(|s| is_hosted(s, target)) {
-        return refused(
-            "the list would also hold for daemonctl's host, which must become another user",
-            "leave out what needs the host (`daemonctl support` names it)",
-        );
-    }
-    native("CapabilityBoundingSet= and AmbientCapabilities=")
-}
-
-fn secrets(service: Option<&Service>, target: &Target) -> Answer {
-    let Some(s) = service else { return native("a 0600 EnvironmentFile=, or LoadCredential=") };
-    let valid = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    for (name, secret) in &s.security.secrets {
-        match secret {
-            Secret::Credential(_) if !since(target, 247) => {
-                return refused("LoadCredential= came with version 247", "use `file`, `env` or `command`");
-            }
-            Secret::Credential(source) if !valid(name) || !(valid(source) || source.starts_with('/')) => {
-                return refused(
-                    format!("systemd can't have a credential `{name}` from `{source}`"),
-                    "use letters, digits, `-`, `_` and `.`, or an absolute path as its source",
-                );
-            }
-            Secret::Credential(_) if s.user.is_some() && is_hosted(s, target) => {
-                return refused(
-                    "systemd gives a credential to the unit's user, which is daemonctl's host here",
-                    "use `file`, or leave out what needs the host (`daemonctl support` names it)",
-                );
-            }
-            Secret::File(_) | Secret::Env(_) | Secret::Command(_) if quote::variable_refused(name, "").is_some() => {
-                return refused(format!("`{name}` is no name for a variable"), "use letters, digits and `_`");
-            }
-            _ => {}
-        }
-    }
-    native("a 0600 EnvironmentFile=, or LoadCredential=")
-}
-
-/// `TimeoutStartSec=` holds for each command of a start, and for readiness: one time for all.
-fn start_hooks(service: Option<&Service>, list: fn(&Service) -> &Vec<Hook>, by: &'static str) -> Answer {
-    let Some(s) = service else { return native(by) };
-    if let Some(bad) = commands(list(s), by) {
-        return bad;
-    }
-    if !list(s).is_empty() && s.kind != Kind::Service {
-        return host("TimeoutStartSec= would count the program's own run as well");
-    }
-    let ready = s.ready.as_ref().map(|ready| ready.timeout);
-    let mut times = s.hooks.pre_start.iter().chain(&s.hooks.post_start).map(|hook| hook.timeout).chain(ready);
-    let first = times.next();
-    if times.all(|time| Some(time) == first) {
-        native(by)
-    } else {
-        host("TimeoutStartSec= is one time for every hook and for readiness, and they differ here")
-    }
-}
-
-fn stop_hooks(service: Option<&Service>, list: fn(&Service) -> &Vec<Hook>, by: &'static str) -> Answer {
-    let Some(s) = service else { return native(by) };
-    if let Some(bad) = commands(list(s), by) {
-        return bad;
-    }
-    if list(s).iter().any(|hook| hook.timeout != s.stop.timeout) {
-        return host("TimeoutStopSec= is one time for every hook and the stop itself, and they differ here");
-    }
-    if by == "ExecStop=" && list(s).iter().any(|hook| hook.on_failure == HookFailure::Abort) {
-        return native("ExecStop=; after a failure the rest of it is passed over and the signal follows");
-    }
-    native(by)
-}
-
-fn commands(hooks: &[Hook], by: &'static str) -> Option<Answer> {
-    hooks.iter().find_map(|hook| match &hook.action {
-        crate::service::HookAction::Command(argv) => {
-            Some(command(Some(argv), by)).filter(|answer| !matches!(answer, Answer::Native(_)))
-        }
-        crate::service::HookAction::Webhook(_) => Some(host("systemd sends no requests")),
-    })
 }

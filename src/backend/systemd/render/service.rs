@@ -1,28 +1,24 @@
-//! From a service to its unit files. Pure: the same service gives the same bytes on every machine.
+//! The `.service` file: its lines, value by value.
 
-use std::fmt::Display;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use askama::Template;
 
-use super::{files, hosted, names, raw, restart, security, timer};
-use crate::backend::{Artifact, Body, Hosting, SecretFormat, Target};
-use crate::error::{Error, Result};
+use super::{Value, install_target, own};
+use crate::backend::Target;
+use crate::backend::systemd::{answer, files, hosted, names, raw, restart, security};
+use crate::error::Result;
 use crate::exit::Exit;
-use crate::layout::Scope;
-use crate::quote::systemd::{Command, GlobLine, Line, ListPath, PathLine, Span, Variable, one_line};
+use crate::quote::systemd::{Command, GlobLine, Line, ListPath, PathLine, Span, Variable};
 use crate::service::{
     Dependency, HealthCheck, Hook, HookAction, HookFailure, INSTANCE_MARK, KillScope, Kind, LogFile, Priority,
-    ReadyWhen, ReloadAction, Secret, Service, Signal, Start, StopSignal, WatchAction,
+    ReadyWhen, ReloadAction, Secret, Service, Signal, StopSignal,
 };
-
-/// A value of a line, of whichever kind.
-type Value<'a> = Box<dyn Display + 'a>;
 
 #[derive(Template)]
 #[template(path = "systemd/service.txt", escape = "none")]
-struct ServiceUnit<'a> {
+pub(super) struct ServiceUnit<'a> {
     file: &'a str,
     description: Line<'a>,
     documentation: Vec<Line<'a>>,
@@ -70,129 +66,7 @@ struct ServiceUnit<'a> {
     raw_install: Vec<raw::Directive>,
 }
 
-#[derive(Template)]
-#[template(path = "systemd/timer.txt", escape = "none")]
-struct TimerUnit<'a> {
-    file: &'a str,
-    description: Line<'a>,
-    lines: Vec<String>,
-    raw: Vec<raw::Directive>,
-}
-
-#[derive(Template)]
-#[template(path = "systemd/path.txt", escape = "none")]
-struct PathUnit<'a> {
-    file: &'a str,
-    description: Line<'a>,
-    of: String,
-    paths: Vec<PathLine<'a>>,
-    unit: String,
-    raw: Vec<raw::Directive>,
-}
-
-#[derive(Template)]
-#[template(path = "systemd/watch.txt", escape = "none")]
-struct WatchUnit<'a> {
-    file: &'a str,
-    description: Line<'a>,
-    command: Value<'a>,
-    folder: Option<PathLine<'a>>,
-    user: Option<Line<'a>>,
-    group: Option<Line<'a>>,
-    env: Vec<Variable<'a>>,
-    env_files: Vec<String>,
-}
-
-/// Every artifact of a service.
-pub(super) fn artifacts(service: &Service, hosting: Hosting, target: &Target) -> Result<Vec<Artifact>> {
-    names::all(service, false)?;
-    raw::check(&service.native)
-        .map_err(|why| Error::new(Exit::Manifest, format!("the systemd table of `{}`: {why}", service.name)))?;
-    let description = one_line(&service.description);
-    let native = hosting == Hosting::Native;
-    let watched = native && service.watch.is_some();
-    let mut made = Vec::new();
-
-    let file = names::file(service, "service");
-    let host_argv = (!native).then(|| hosted::argv(service, target));
-    let unit = service_unit(service, &file, &description, host_argv.as_deref(), target)?;
-    made.push(definition(service, target, &file, &unit)?);
-    if names::has_timer(service) {
-        let file = names::file(service, "timer");
-        let lines = timer::lines(service);
-        let raw = raw::directives(&service.native, "Timer");
-        made.push(definition(
-            service,
-            target,
-            &file,
-            &TimerUnit { file: &file, description: Line(&description), lines, raw },
-        )?);
-    }
-    if let Some(watch) = service.watch.as_ref().filter(|_| watched) {
-        let file = names::file(service, "path");
-        let paths = watch.paths.iter().map(|path| PathLine(path.as_ref())).collect();
-        let (of, raw) = (own(service, "service"), raw::directives(&service.native, "Path"));
-        let unit = names::watch_file(service).replace("@.", "@%i.");
-        let path = PathUnit { file: &file, description: Line(&description), of, paths, unit, raw };
-        made.push(definition(service, target, &file, &path)?);
-        let file = names::watch_file(service);
-        made.push(definition(
-            service,
-            target,
-            &file,
-            &watch_unit(service, &watch.action, &file, &description, target),
-        )?);
-    }
-    for unit in service.each_unit() {
-        let id = unit.id();
-        if native && !unit.env.is_empty() && !unit.env_files.is_empty() {
-            made.push(files::env(&unit, target));
-        }
-        let entries = files::environment_secrets(&unit);
-        if !entries.is_empty() {
-            let body = Body::Secrets { entries, format: SecretFormat::SystemdEnvironment };
-            made.push(Artifact { path: files::secrets_path(target, &id), body, unit: Some(id.clone()) });
-        }
-        if !native {
-            made.extend(hosted::spec(&unit, target));
-        }
-        if service.start != Start::Manual {
-            made.push(link(service, &unit, target));
-        }
-    }
-    Ok(made)
-}
-
-fn definition(service: &Service, target: &Target, file: &str, template: &impl Template) -> Result<Artifact> {
-    let mut content = String::with_capacity(2048);
-    template.render_into(&mut content).map_err(|error| Error::failed(format!("cannot render `{file}`: {error}")))?;
-    // No larger than it is: a thousand units are kept until the last is rendered.
-    let body = Body::File { content: content.as_bytes().to_vec(), mode: 0o644, definition: true };
-    Ok(Artifact { path: files::unit_dir(target).join(file), body, unit: Some(service.name.clone()) })
-}
-
-/// What `systemctl enable` would do: so it shows the unit as enabled, and `disable` undoes it.
-fn link(service: &Service, unit: &Service, target: &Target) -> Artifact {
-    let suffix = if names::has_timer(service) { "timer" } else { "service" };
-    let dir = files::unit_dir(target);
-    let path = dir.join(format!("{}.wants", install_target(service, target))).join(names::unit(&unit.id(), suffix));
-    Artifact { path, body: Body::Link { target: dir.join(names::file(service, suffix)) }, unit: None }
-}
-
-fn install_target(service: &Service, target: &Target) -> &'static str {
-    match (names::has_timer(service), target.scope) {
-        (true, _) => "timers.target",
-        (false, Scope::System) => "multi-user.target",
-        (false, Scope::User) => "default.target",
-    }
-}
-
-/// The unit itself as its own files name it.
-fn own(service: &Service, suffix: &str) -> String {
-    names::file(service, suffix).replace("@.", "@%i.")
-}
-
-fn service_unit<'a>(
+pub(super) fn unit<'a>(
     service: &'a Service,
     file: &'a str,
     description: &'a str,
@@ -220,7 +94,7 @@ fn service_unit<'a>(
     let kind = match service.kind {
         Kind::Oneshot | Kind::Task => "oneshot",
         Kind::Service if !native || notifies => "notify",
-        Kind::Service if super::answer::since(target, 240) => "exec",
+        Kind::Service if answer::since(target, 240) => "exec",
         Kind::Service => "simple",
     };
     let (stdout, stderr) = if native { outputs(service) } else { (None, None) };
@@ -230,7 +104,7 @@ fn service_unit<'a>(
         // The signal follows whatever the command says.
         stop.push(Command { prefix: "-", argv });
     }
-    let grown = if native && super::answer::since(target, 254) {
+    let grown = if native && answer::since(target, 254) {
         restart::growth(&service.restart)
     } else {
         restart::Growth::Constant
@@ -311,40 +185,13 @@ fn service_unit<'a>(
     Ok(unit)
 }
 
-fn watch_unit<'a>(
-    service: &'a Service,
-    action: &'a WatchAction,
-    file: &'a str,
-    description: &'a str,
-    target: &Target,
-) -> WatchUnit<'a> {
-    let user_flag = if target.scope == Scope::User { "--user " } else { "" };
-    let unit = own(service, "service");
-    let command: Value<'a> = match action {
-        WatchAction::Reload => Box::new(format!("/bin/systemctl {user_flag}--no-block reload {unit}")),
-        WatchAction::Restart => Box::new(format!("/bin/systemctl {user_flag}--no-block try-restart {unit}")),
-        WatchAction::Command(argv) => Box::new(Command { prefix: "", argv }),
-    };
-    let own_command = matches!(action, WatchAction::Command(_));
-    WatchUnit {
-        file,
-        description: Line(description),
-        command,
-        folder: service.working_dir.as_deref().filter(|_| own_command).map(PathLine),
-        user: service.user.as_deref().filter(|_| own_command).map(Line),
-        group: service.group.as_deref().filter(|_| own_command).map(Line),
-        env: if own_command && service.env_files.is_empty() { variables(service) } else { Vec::new() },
-        env_files: if own_command { env_files(service, true, target) } else { Vec::new() },
-    }
-}
-
-fn variables(service: &Service) -> Vec<Variable<'_>> {
+pub(super) fn variables(service: &Service) -> Vec<Variable<'_>> {
     service.env.iter().map(|(name, value)| Variable { name, value }).collect()
 }
 
 /// Files of variables, later ones winning: the user's, then `env` (which wins over files, as `Environment=` would
 /// not), then secrets.
-fn env_files(service: &Service, native: bool, target: &Target) -> Vec<String> {
+pub(super) fn env_files(service: &Service, native: bool, target: &Target) -> Vec<String> {
     let mut files = Vec::new();
     let own_id =
         if names::is_template(service) { format!("{}@{INSTANCE_MARK}", service.name) } else { service.name.clone() };
