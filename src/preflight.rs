@@ -149,14 +149,14 @@ impl Look<'_> {
     }
 
     fn accounts(&mut self, service: &Service) {
-        if let Some(user) = &service.user {
-            if self.facts.user_exists(user) == Some(false) {
-                let error = fault(service, Key::User, format!("there is no user `{user}`"));
-                self.errors.push(error.hint(match user.parse::<u32>() {
-                    Ok(_) => "no account has this number: make one that has, or name another".to_owned(),
-                    Err(_) => format!("make it: `useradd --system --shell /usr/sbin/nologin {user}`, or name another"),
-                }));
-            }
+        if let Some(user) = &service.user
+            && self.facts.user_exists(user) == Some(false)
+        {
+            let error = fault(service, Key::User, format!("there is no user `{user}`"));
+            self.errors.push(error.hint(match user.parse::<u32>() {
+                Ok(_) => "no account has this number: make one that has, or name another".to_owned(),
+                Err(_) => format!("make it: `useradd --system --shell /usr/sbin/nologin {user}`, or name another"),
+            }));
         }
         if let Some(group) = &service.group
             && self.facts.group_exists(group) == Some(false)
