@@ -20,6 +20,8 @@ mod bears_slow_webhooks;
 mod calls_webhooks;
 #[path = "host/carries_a_thousand.rs"]
 mod carries_a_thousand;
+#[path = "host/ends_when_empty.rs"]
+mod ends_when_empty;
 #[path = "host/forks_and_leaves.rs"]
 mod forks_and_leaves;
 #[path = "host/hands_over_credentials.rs"]
@@ -89,9 +91,12 @@ fn supervisor_process() {
         let folder = std::path::PathBuf::from(folder);
         let layout = support::layout(&folder);
         if folder.join(support::CLOCK).exists() {
+            let folder = folder.clone();
             std::thread::spawn(move || follow_clock(&folder));
         }
-        daemonctl::host::supervise(&layout, daemonctl::host::Supervise::Foreground).expect("supervise");
+        let on_demand = folder.join(support::ON_DEMAND).exists();
+        let how = if on_demand { daemonctl::host::Supervise::OnDemand } else { daemonctl::host::Supervise::Foreground };
+        daemonctl::host::supervise(&layout, how).expect("supervise");
     }
 }
 

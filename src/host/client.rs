@@ -1,6 +1,6 @@
 //! Talking to a supervisor, and starting one where none runs. Blocking: for the command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -104,15 +104,35 @@ pub fn renew(layout: &Layout, program: &Path) -> Result<()> {
     Ok(())
 }
 
+/// How often it is tried to start a supervisor while another one is just ending.
+const TRIES: u32 = 3;
+
 /// Starts a supervisor where none runs, detached from us, and returns when it answers.
 pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
-    if is_running(layout) {
-        return Ok(());
+    for _ in 0..TRIES {
+        if is_running(layout) || start(layout, binary)? {
+            return Ok(());
+        }
     }
+    let log = log_of(layout);
+    let last = std::fs::read_to_string(&log).unwrap_or_default();
+    let mut error = Error::failed("the supervisor did not start").hint(format!("its own log is `{}`", log.display()));
+    for line in last.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev() {
+        error = error.detail(line);
+    }
+    Err(error)
+}
+
+fn log_of(layout: &Layout) -> PathBuf {
+    layout.logs.join("supervisor.log")
+}
+
+/// False: it did not come up, and no other one did either.
+fn start(layout: &Layout, binary: &Path) -> Result<bool> {
     machine::make_state_folders(layout)?;
     machine::make_runtime_folder(layout)?;
     files::make_folders(&layout.logs, 0o750)?;
-    let log = layout.logs.join("supervisor.log");
+    let log = log_of(layout);
     let errors = sys::open_journal(&log, 0o640).doing(format_args!("open `{}`", log.display()))?;
     let scope = match layout.scope {
         Scope::System => "--system",
@@ -134,19 +154,9 @@ pub fn ensure(layout: &Layout, binary: &Path) -> Result<()> {
         .transpose()
         .doing("hear from the supervisor")?
         .flatten();
-    if said.as_deref() == Some(READY) {
-        return Ok(());
-    }
-    // Another command may have started one at the same time: then ours found the lock held, and that is as good.
-    if wait_for_socket(layout, &mut child) {
-        return Ok(());
-    }
-    let last = std::fs::read_to_string(&log).unwrap_or_default();
-    let mut error = Error::failed("the supervisor did not start").hint(format!("its own log is `{}`", log.display()));
-    for line in last.lines().rev().take(5).collect::<Vec<_>>().into_iter().rev() {
-        error = error.detail(line);
-    }
-    Err(error)
+    // Another command may have started one at the same time: then ours found the lock held, and that is as good. Or
+    // another one was just ending.
+    Ok(said.as_deref() == Some(READY) || wait_for_socket(layout, &mut child))
 }
 
 /// After ours ended without a word: is there another, which is just about to listen?

@@ -21,6 +21,9 @@ use daemonctl::service::{
 pub(crate) const CLOCK: &str = "clock";
 pub(crate) const CLOCK_SHOWS: &str = "clock.shows";
 
+/// That it ends when there is nothing left to supervise.
+pub(crate) const ON_DEMAND: &str = "on-demand";
+
 /// No state takes longer to come about.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -57,6 +60,11 @@ impl Supervisor {
         })
     }
 
+    /// One that ends when there is nothing left to supervise.
+    pub(crate) fn start_on_demand() -> Self {
+        Self::start_in(|folder| std::fs::write(folder.join(ON_DEMAND), "").expect("write"))
+    }
+
     fn start_in(prepare: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::Builder::new().prefix("dctl").tempdir().expect("a folder");
         prepare(folder.path());
@@ -91,6 +99,11 @@ impl Supervisor {
     pub(crate) fn term(&mut self) -> bool {
         signal(self.child.id(), libc::SIGTERM);
         self.child.wait().expect("wait").success()
+    }
+
+    /// Whether it ended, and how.
+    pub(crate) fn ended(&mut self) -> Option<bool> {
+        self.child.try_wait().expect("wait").map(|status| status.success())
     }
 
     pub(crate) fn install(&self, service: &Service) {

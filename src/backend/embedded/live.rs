@@ -238,7 +238,7 @@ impl Manager for Embedded {
     }
 
     fn reload(&mut self, _: &[String]) -> Result<()> {
-        verbs::ask_if_running(&self.target.layout, Ask::Load).map(drop)
+        verbs::ask_if_running(&self.target.layout, &Ask::Load).map(drop)
     }
 
     fn enable(&mut self, units: &[Service]) -> Result<()> {
@@ -285,7 +285,7 @@ impl Manager for Embedded {
     }
 
     fn forget(&mut self, units: &[Service]) -> Result<()> {
-        if verbs::ask_if_running(&self.target.layout, Ask::Load)? {
+        if verbs::ask_if_running(&self.target.layout, &Ask::Load)? {
             return Ok(());
         }
         intent::keep_alone(&self.target.layout, |intents| {

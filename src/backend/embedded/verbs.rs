@@ -21,28 +21,40 @@ const LOOK_UP: std::time::Duration = std::time::Duration::from_secs(1);
 /// How often a supervisor is started that is gone when it is asked.
 const TRIES: u32 = 3;
 
+/// How often one is asked that is there and gone: pauses of a millisecond, then two, and so on.
+const ASKS: u32 = 8;
+
 /// Asks the supervisor where one runs, and takes no for an answer only as an error. False: none runs.
-pub(super) fn ask_if_running(layout: &Layout, ask: Ask) -> Result<bool> {
-    let Some(mut client) = client::connect(layout)? else { return Ok(false) };
-    client.send(ask)?;
-    let mut refusal = None;
-    let answered = client.answers(
-        || Some(LOOK_UP * 30),
-        |answer| match answer {
-            Some(Answer::Refused(trouble)) => {
-                refusal = Some(Error::from(trouble));
-                Ok(true)
-            }
-            Some(_) => Ok(true),
-            None => Err(Error::timed_out("the supervisor does not answer")),
-        },
-    );
-    if answered.is_err() && !client::is_running(layout) {
-        // It ended just then, having nothing left to supervise.
-        return Ok(false);
+pub(super) fn ask_if_running(layout: &Layout, ask: &Ask) -> Result<bool> {
+    let mut tries = 0_u32;
+    loop {
+        let Some(mut client) = client::connect(layout)? else { return Ok(false) };
+        let (mut heard, mut refusal) = (false, None);
+        let answered = client.send(ask.clone()).and_then(|()| {
+            client.answers(
+                || Some(LOOK_UP * 30),
+                |answer| {
+                    heard = true;
+                    match answer {
+                        Some(Answer::Refused(trouble)) => {
+                            refusal = Some(Error::from(trouble));
+                            Ok(true)
+                        }
+                        Some(_) => Ok(true),
+                        None => Err(Error::timed_out("the supervisor does not answer")),
+                    }
+                },
+            )
+        });
+        tries += 1;
+        match answered {
+            Ok(()) => return refusal.map_or(Ok(true), Err),
+            // It ended just then, and there is none now or soon another. One that was just killed is still connected to
+            // while the kernel takes it apart.
+            Err(_) if !heard && tries < ASKS => std::thread::sleep(std::time::Duration::from_millis(1 << tries) / 2),
+            Err(error) => return Err(error),
+        }
     }
-    answered?;
-    refusal.map_or(Ok(true), Err)
 }
 
 /// Has the supervisor, started if need be, do something with the units.
@@ -89,12 +101,10 @@ pub(super) fn act_on(
 }
 
 /// The supervisor, started if need be, which knows the specs that count from the start that is now asked for.
-///
-/// One that was just killed is still connected to while the kernel takes it apart, and gone in the next moment.
 fn reach(manager: &Embedded, first: &Ask) -> Result<client::Client> {
     for _ in 0..TRIES {
         manager.ensure()?;
-        ask_if_running(&manager.target.layout, first.clone())?;
+        ask_if_running(&manager.target.layout, first)?;
         if let Some(client) = client::connect(&manager.target.layout)? {
             return Ok(client);
         }

@@ -41,14 +41,17 @@ impl Engine {
         self.flush()?;
         self.spared_at = Some(Instant::now() + SPARED);
         // Only now: who can connect reads a state file of ours.
-        let server = if self.options.serve { Some(self.open_socket()?) } else { None };
+        let mut server = if self.options.serve { Some(self.open_socket()?) } else { None };
         ready();
         loop {
             self.turn_ends = Some(Instant::now() + TURN);
             self.pump();
             self.tell_events();
             if self.is_over() {
-                break;
+                if self.may_retire(&mut server).await? {
+                    break;
+                }
+                continue;
             }
             let pause = if self.queue.is_empty() { FLUSH } else { FLUSH_AMID };
             let flush_at = self.dirty.then(|| self.flushed + pause.max(self.flush_cost * 10));

@@ -1,8 +1,9 @@
 //! The control socket: owner only, peers checked, requests bounded; a client that says nothing is nobody's concern.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::{Notify, mpsc};
@@ -31,44 +32,20 @@ const CLIENTS: usize = 256;
 /// The socket, while it listens.
 pub(super) struct Server {
     task: AbortHandle,
-    clients: Rc<Cell<usize>>,
-    left: Rc<Notify>,
+    clients: Rc<Clients>,
     pub(super) listener: Rc<sys::Listener>,
 }
 
-impl Server {
-    /// Accepts nobody any more; who connects waits.
-    pub(super) async fn pause(&self) {
-        self.task.abort();
-        tokio::task::yield_now().await;
-    }
-
-    /// Waits a moment until every client has its answer.
-    pub(super) async fn close(&self) {
-        self.task.abort();
-        let all_left = async {
-            while self.clients.get() > 0 {
-                self.left.notified().await;
-            }
-        };
-        let _ = tokio::time::timeout(FAREWELL, all_left).await;
-    }
+/// Who is connected.
+struct Clients {
+    tx: mpsc::UnboundedSender<Input>,
+    count: Cell<usize>,
+    left: Notify,
 }
 
-impl Engine {
-    pub(super) fn open_socket(&mut self) -> Result<Server> {
-        let path = control::socket(&self.options.layout);
-        let bound = match self.socket.take() {
-            Some(socket) => sys::Listener::go_on(socket),
-            // We hold the lock: whoever made that socket is dead.
-            None => sys::Listener::bind(&path),
-        };
-        let listener = Rc::new(bound.doing(format_args!("listen on `{}`", path.display()))?);
-        let accepting = Rc::clone(&listener);
-        let tx = self.tx.clone();
-        let clients = Rc::new(Cell::new(0));
-        let left = Rc::new(Notify::new());
-        let (count, leave) = (Rc::clone(&clients), Rc::clone(&left));
+impl Server {
+    fn open(listener: Rc<sys::Listener>, clients: Rc<Clients>) -> Self {
+        let (accepting, theirs) = (Rc::clone(&listener), Rc::clone(&clients));
         let task = tokio::task::spawn_local(async move {
             let mut pause = REFUSED;
             loop {
@@ -80,19 +57,88 @@ impl Engine {
                     continue;
                 };
                 pause = REFUSED;
-                if clients.get() >= CLIENTS || !stream.is_allowed() {
-                    continue;
-                }
-                clients.set(clients.get() + 1);
-                let (tx, clients, left) = (tx.clone(), Rc::clone(&clients), Rc::clone(&left));
-                tokio::task::spawn_local(async move {
-                    let _ = talk(stream, tx).await;
-                    clients.set(clients.get() - 1);
-                    left.notify_one();
-                });
+                theirs.hear(stream);
             }
         });
-        Ok(Server { task: task.abort_handle(), clients: count, left: leave, listener })
+        Self { task: task.abort_handle(), clients, listener }
+    }
+
+    /// Accepts nobody any more; who connects waits.
+    pub(super) async fn pause(&self) {
+        self.task.abort();
+        tokio::task::yield_now().await;
+    }
+
+    /// Waits a moment until every client has its answer.
+    pub(super) async fn close(&self) {
+        self.task.abort();
+        let all_left = async {
+            while self.clients.count.get() > 0 {
+                self.clients.left.notified().await;
+            }
+        };
+        let _ = tokio::time::timeout(FAREWELL, all_left).await;
+    }
+
+    /// Before an end that nobody asked for: what is heard of who is connected, or was about to be; None: nobody is, and
+    /// from now on nobody finds the socket at `path`. Who looked for it a moment too early would be cut off otherwise.
+    pub(super) async fn retire(self, path: &Path) -> Result<Option<Self>> {
+        if self.clients.count.get() > 0 {
+            return Ok(Some(self));
+        }
+        let _ = std::fs::remove_file(path);
+        self.pause().await;
+        while let Ok(Ok(stream)) = tokio::time::timeout(Duration::ZERO, self.listener.accept()).await {
+            self.clients.hear(stream);
+        }
+        if self.clients.count.get() == 0 {
+            return Ok(None);
+        }
+        let again = self.listener.again(path).doing(format_args!("listen on `{}`", path.display()))?;
+        Ok(Some(Self::open(again, self.clients)))
+    }
+}
+
+impl Clients {
+    /// Talks with a client, if it may.
+    fn hear(self: &Rc<Self>, stream: sys::Stream) {
+        if self.count.get() >= CLIENTS || !stream.is_allowed() {
+            return;
+        }
+        self.count.set(self.count.get() + 1);
+        let here = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let _ = talk(stream, here.tx.clone()).await;
+            here.count.set(here.count.get() - 1);
+            here.left.notify_one();
+        });
+    }
+}
+
+impl Engine {
+    pub(super) fn open_socket(&mut self) -> Result<Server> {
+        let path = control::socket(&self.options.layout);
+        let bound = match self.socket.take() {
+            Some(socket) => sys::Listener::go_on(socket),
+            // We hold the lock: whoever made that socket is dead.
+            None => sys::Listener::bind(&path),
+        };
+        let listener = bound.doing(format_args!("listen on `{}`", path.display()))?;
+        let clients = Clients { tx: self.tx.clone(), count: Cell::new(0), left: Notify::new() };
+        Ok(Server::open(Rc::new(listener), Rc::new(clients)))
+    }
+
+    /// Whether it ends now that it has nothing to supervise: not if somebody is about to change that.
+    pub(super) async fn may_retire(&mut self, server: &mut Option<Server>) -> Result<bool> {
+        if self.ending.is_some() {
+            return Ok(true);
+        }
+        let Some(open) = server.take() else { return Ok(true) };
+        *server = open.retire(&control::socket(&self.options.layout)).await?;
+        if server.is_some() {
+            self.empty_since = Some(Instant::now());
+        }
+        Ok(server.is_none())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::io::Interest;
@@ -30,6 +31,11 @@ impl Listener {
         let bound = UnixListener::bind(path);
         nix::sys::stat::umask(before);
         bound.map(Self)
+    }
+
+    /// One at the same path, after that was taken away.
+    pub fn again(self: &Rc<Self>, path: &Path) -> io::Result<Rc<Self>> {
+        Self::bind(path).map(Rc::new)
     }
 
     /// Goes on with one that another program left to us.

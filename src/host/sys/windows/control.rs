@@ -8,6 +8,7 @@ use std::io::{self, Read, Write};
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::{AsRawHandle, OwnedHandle};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -69,24 +70,49 @@ impl Listener {
         Ok(Self { name, next })
     }
 
+    /// Itself: its name is there for as long as it is.
+    #[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
+    pub fn again(self: &Rc<Self>, _: &Path) -> io::Result<Rc<Self>> {
+        Ok(Rc::clone(self))
+    }
+
     /// Never called, as nothing is ever left to us.
     pub fn go_on(socket: Socket) -> io::Result<Self> {
         match socket {}
     }
 
-    /// The next client.
+    /// The next client. Nobody is lost if it is dropped: who waits then is the next one's.
     pub async fn accept(&self) -> io::Result<Stream> {
         let waiting = self.next.take();
-        let waiting = waiting.map_or_else(|| server(&self.name, false), Ok)?;
-        let connected = waiting.connect().await;
+        let mut waiting =
+            Waiting { listener: self, server: Some(waiting.map_or_else(|| server(&self.name, false), Ok)?) };
+        let connected = match &waiting.server {
+            Some(server) => server.connect().await,
+            None => Ok(()),
+        };
+        let taken = waiting.server.take();
         // Somebody must listen before this one is talked to.
         *self.next.borrow_mut() = server(&self.name, false).ok();
-        connected.map(|()| Stream(waiting))
+        connected.and(taken.map(Stream).ok_or_else(|| io::ErrorKind::NotConnected.into()))
     }
 
     /// No other process can have it.
     pub fn hand_over(&self) -> io::Result<Socket> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+/// A pipe that waits for its client, and goes back to its listener if it waited in vain.
+struct Waiting<'a> {
+    listener: &'a Listener,
+    server: Option<NamedPipeServer>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            *self.listener.next.borrow_mut() = Some(server);
+        }
     }
 }
 
