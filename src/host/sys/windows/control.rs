@@ -71,7 +71,6 @@ impl Listener {
     }
 
     /// Itself: its name is there for as long as it is.
-    #[expect(clippy::unnecessary_wraps, reason = "on Unix it can fail")]
     pub fn again(self: &Rc<Self>, _: &Path) -> io::Result<Rc<Self>> {
         Ok(Rc::clone(self))
     }
