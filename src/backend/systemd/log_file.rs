@@ -55,6 +55,8 @@ mod tests {
         answer(Some(&service), &target())
     }
 
+    // A layout joins its paths as the system that it is rendered on does.
+    #[cfg(unix)]
     #[test]
     fn in_the_services_own_folder_the_host_opens_it() {
         assert!(matches!(answered(|_| {}), Answer::Host(why) if why.contains("as root")));
