@@ -19,8 +19,10 @@ use crate::report::{Effect, State};
 use crate::service::{Dependency, Kind, ReloadAction, Service};
 
 /// A program without a sign of readiness counts as started when it has lived so long: longer than one takes that cannot
-/// run at all.
+/// run at all. On a machine that has much to do that is twice as long as `launchctl` takes, which has to be loaded too,
+/// but not longer than [`SETTLE_MOST`].
 const SETTLE: Duration = Duration::from_millis(100);
+const SETTLE_MOST: Duration = Duration::from_secs(2);
 
 /// launchd starts what it wants to start at once; after this it is asked to.
 const HELD: Duration = Duration::from_secs(2);
@@ -34,6 +36,8 @@ struct Starting {
     demanded: Option<Instant>,
     /// Its label is disabled again once it is up.
     disable: bool,
+    /// The longest that launchd has taken to be asked.
+    slowest: Duration,
 }
 
 pub(super) fn start(
@@ -165,8 +169,14 @@ fn begin(
     let known = launchd.know(unit)?;
     let limit = Launchd::start_limit(unit, known.hosted);
     let now = Instant::now();
-    let mut starting =
-        Starting { since: now, until: limit.map(|limit| now + limit), seen: None, demanded: None, disable: false };
+    let mut starting = Starting {
+        since: now,
+        until: limit.map(|limit| now + limit),
+        seen: None,
+        demanded: None,
+        disable: false,
+        slowest: Duration::ZERO,
+    };
     match known.state {
         State::Running => return Ok(None),
         State::Starting if known.pid().is_some() => return Ok(Some(starting)),
@@ -201,7 +211,9 @@ fn begin(
 /// Whether it is up by now.
 fn look(launchd: &Launchd, unit: &Service, starting: &mut Starting, progress: &mut dyn Progress) -> Result<bool> {
     let id = unit.id();
+    let asked = Instant::now();
     let known = launchd.know(unit)?;
+    starting.slowest = starting.slowest.max(asked.elapsed());
     let Some(job) = &known.job else {
         return Err(Error::failed(format!("`{id}` did not start: launchd has no such job any more")));
     };
@@ -218,7 +230,7 @@ fn look(launchd: &Launchd, unit: &Service, starting: &mut Starting, progress: &m
             return host_is_up(launchd, unit, &known, starting, progress);
         }
         match unit.kind {
-            Kind::Service if since.elapsed() >= SETTLE => return Ok(true),
+            Kind::Service if since.elapsed() >= (starting.slowest * 2).clamp(SETTLE, SETTLE_MOST) => return Ok(true),
             Kind::Service => {}
             Kind::Oneshot | Kind::Task => progress.waiting(&id, "waiting for it to complete"),
         }

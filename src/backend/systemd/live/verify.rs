@@ -76,7 +76,7 @@ pub(super) fn verify(files: &[Artifact], target: &Target) -> Result<Option<Strin
     {
         Ok(ended) => ended,
         // A systemd without its tools: the manager will have its say when the unit is started.
-        Err(_) if !on_path("systemd-analyze") => return Ok(Some(UNREAD.to_owned())),
+        Err(_) if !is_there("systemd-analyze") => return Ok(Some(UNREAD.to_owned())),
         Err(error) => return Err(error),
     };
     let words = String::from_utf8_lossy(&ended.stderr).into_owned();
@@ -108,9 +108,9 @@ fn complaints(words: &str, stage: &Path, names: &[String], host: &Path) -> Vec<S
     words.lines().filter(|line| ours(line) && !line.contains(&host)).map(|line| line.replace(&stage, "")).collect()
 }
 
-fn on_path(program: &str) -> bool {
-    crate::system::env("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
+fn is_there(program: &str) -> bool {
+    let on_path = |path: String| std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
+    crate::system::machine::own_program(program.as_ref()).is_some() || crate::system::env("PATH").is_some_and(on_path)
 }
 
 #[cfg(test)]
