@@ -24,6 +24,11 @@ use crate::service::{Dependency, Kind, ReloadAction, Service};
 const SETTLE: Duration = Duration::from_millis(100);
 const SETTLE_MOST: Duration = Duration::from_secs(2);
 
+/// How long that is on this machine, where launchd was asked for so long at most.
+fn settle(slowest: Duration) -> Duration {
+    (slowest * 2).clamp(SETTLE, SETTLE_MOST)
+}
+
 /// launchd starts what it wants to start at once; after this it is asked to.
 const HELD: Duration = Duration::from_secs(2);
 
@@ -230,7 +235,7 @@ fn look(launchd: &Launchd, unit: &Service, starting: &mut Starting, progress: &m
             return host_is_up(launchd, unit, &known, starting, progress);
         }
         match unit.kind {
-            Kind::Service if since.elapsed() >= (starting.slowest * 2).clamp(SETTLE, SETTLE_MOST) => return Ok(true),
+            Kind::Service if since.elapsed() >= settle(starting.slowest) => return Ok(true),
             Kind::Service => {}
             Kind::Oneshot | Kind::Task => progress.waiting(&id, "waiting for it to complete"),
         }
@@ -342,13 +347,15 @@ pub(super) fn reload(
         if !launchd.signal(job, signal.name())? {
             return Err(Error::failed(format!("`{id}` was not reloaded: it has no process")));
         }
-        let until = Instant::now() + SETTLE;
+        let (signalled, mut slowest) = (Instant::now(), Duration::ZERO);
         loop {
+            let begun = Instant::now();
             let now = launchd.know(unit)?;
+            slowest = slowest.max(begun.elapsed());
             if now.pid() != known.pid() {
                 return Err(failure(launchd, unit, &now).context("it did not live through its reload"));
             }
-            if Instant::now() >= until {
+            if signalled.elapsed() >= settle(slowest) {
                 return Ok(Effect::Reloaded);
             }
             crate::system::pause(super::job::PAUSE);
