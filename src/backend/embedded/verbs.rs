@@ -1,6 +1,7 @@
 //! The verbs, over the control socket.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::{live::Embedded, logs};
 use crate::backend::{Deadline, Progress, UnitResult};
@@ -16,17 +17,17 @@ use crate::service::Service;
 const LAST_LINES: usize = 10;
 
 /// How long the supervisor may be silent while somebody might have pressed Ctrl-C unseen.
-const LOOK_UP: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK_UP: Duration = Duration::from_secs(1);
 
 /// How often a supervisor is started that is gone when it is asked.
 const TRIES: u32 = 3;
 
-/// How often one is asked that is there and gone: pauses of a millisecond, then two, and so on.
-const ASKS: u32 = 8;
+/// One that is there and gone is asked again after a millisecond, then after two and so on, until a pause would be longer.
+const LONGEST_PAUSE: Duration = Duration::from_millis(64);
 
 /// Asks the supervisor where one runs, and takes no for an answer only as an error. False: none runs.
 pub(super) fn ask_if_running(layout: &Layout, ask: &Ask) -> Result<bool> {
-    let mut tries = 0_u32;
+    let mut pause = Duration::from_millis(1);
     loop {
         let Some(mut client) = client::connect(layout)? else { return Ok(false) };
         let (mut heard, mut refusal) = (false, None);
@@ -46,14 +47,14 @@ pub(super) fn ask_if_running(layout: &Layout, ask: &Ask) -> Result<bool> {
                 },
             )
         });
-        tries += 1;
         match answered {
             Ok(()) => return refusal.map_or(Ok(true), Err),
             // It ended just then, and there is none now or soon another. One that was just killed is still connected to
             // while the kernel takes it apart.
-            Err(_) if !heard && tries < ASKS => std::thread::sleep(std::time::Duration::from_millis(1 << tries) / 2),
+            Err(_) if !heard && pause <= LONGEST_PAUSE => std::thread::sleep(pause),
             Err(error) => return Err(error),
         }
+        pause *= 2;
     }
 }
 
