@@ -261,16 +261,7 @@ mod tests {
     }
 
     fn faults(keys: &str) -> Vec<String> {
-        let target = Target {
-            backend: BackendKind::Systemd,
-            os: "linux",
-            scope: Scope::System,
-            version: None,
-            layout: Layout::unix_system(),
-            local: true,
-            background: false,
-            host_binary: "/bin/daemonctl".into(),
-        };
+        let target = Target { local: true, ..Target::elsewhere(BackendKind::Systemd, Scope::System) };
         let text = format!("[service.a]\n{keys}\n");
         let manifest = parse(text.as_bytes(), Path::new("m.toml")).unwrap();
         let services = resolve(&manifest, &target, &Machine, &ResolveDirs { manifest_dir: "/srv".into() }).unwrap();

@@ -178,7 +178,7 @@ mod tests {
     use crate::backend::{Artifact, BackendKind, Detection, Manager};
     use crate::error::Result;
     use crate::facts::Foreign;
-    use crate::layout::{Layout, Scope};
+    use crate::layout::Scope;
     use crate::manifest::{ResolveDirs, parse, resolve};
 
     /// Meets everything but `health.*` (host) and `umask` (refused).
@@ -221,16 +221,7 @@ mod tests {
     }
 
     fn target() -> Target {
-        Target {
-            backend: BackendKind::Openrc,
-            os: "linux",
-            scope: Scope::System,
-            version: None,
-            layout: Layout::unix_system(),
-            local: false,
-            background: false,
-            host_binary: "/usr/bin/daemonctl".into(),
-        }
+        Target::elsewhere(BackendKind::Openrc, Scope::System)
     }
 
     fn decided(keys: &str, hosts: bool) -> Result<Vec<Hosting>, String> {

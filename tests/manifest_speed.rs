@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use daemonctl::backend::{BackendKind, Target};
 use daemonctl::facts::Foreign;
-use daemonctl::layout::{Layout, Scope};
+use daemonctl::layout::Scope;
 use daemonctl::manifest::{ResolveDirs, parse, resolve};
 
 #[test]
@@ -18,16 +18,7 @@ fn reading_costs_little_more_than_toml() {
     for i in 0..1000 {
         writeln!(text, "[service.web-{i}]\nexec = [\"/usr/bin/web\", \"--port\", \"{}\"]\nenv = {{ RUST_LOG = \"info\", N = \"{i}\" }}\nrestart = {{ policy = \"always\", delay = \"2s\" }}\n", 10_000 + i).unwrap();
     }
-    let target = Target {
-        backend: BackendKind::Systemd,
-        os: "linux",
-        scope: Scope::System,
-        version: None,
-        layout: Layout::unix_system(),
-        local: false,
-        background: false,
-        host_binary: "/usr/bin/daemonctl".into(),
-    };
+    let target = Target::elsewhere(BackendKind::Systemd, Scope::System);
     let dirs = ResolveDirs { manifest_dir: "/srv".into() };
     let (mut parsing, mut resolving, mut toml) = (Duration::MAX, Duration::MAX, Duration::MAX);
     for _ in 0..50 {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use daemonctl::backend::{self, BackendKind, Body, Hosting, Target};
-use daemonctl::layout::Layout;
+use daemonctl::layout::Scope;
 use daemonctl::service::{EnvFile, LogFile, Service};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -19,14 +19,9 @@ const UNITS: usize = 150;
 
 fn target() -> Target {
     Target {
-        backend: BackendKind::Systemd,
-        os: "linux",
-        scope: daemonctl::layout::Scope::System,
-        version: None,
-        layout: Layout::unix_system(),
         local: true,
-        background: false,
         host_binary: PathBuf::from("/bin/true"),
+        ..Target::elsewhere(BackendKind::Systemd, Scope::System)
     }
 }
 

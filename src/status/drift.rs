@@ -119,17 +119,7 @@ mod tests {
         let text = b"[service.web]\nexec = [\"/bin/true\"]\ninstances = [\"a\", \"b\"]\n";
         let manifest = folder.join("web.toml");
         std::fs::write(&manifest, text).unwrap();
-        let layout = Layout::unix_system();
-        let target = Target {
-            backend: BackendKind::Systemd,
-            os: "linux",
-            scope: Scope::System,
-            version: None,
-            layout,
-            local: false,
-            background: false,
-            host_binary: PathBuf::new(),
-        };
+        let target = Target::elsewhere(BackendKind::Systemd, Scope::System);
         let parsed = crate::manifest::parse(text, &manifest).unwrap();
         let dirs = crate::manifest::ResolveDirs { manifest_dir: "/srv".into() };
         let service = crate::manifest::resolve(&parsed, &target, &crate::facts::Foreign, &dirs).unwrap().remove(0);

@@ -5,11 +5,10 @@ mod service;
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::path::PathBuf;
 
 use crate::backend::{BackendKind, Target};
 use crate::facts::{Facts, Foreign};
-use crate::layout::{Layout, Scope};
+use crate::layout::Scope;
 use crate::manifest::build::{Build, ResolveDirs};
 use crate::manifest::error::{ManifestError, ManifestErrors};
 use crate::manifest::layers::Layers;
@@ -33,16 +32,7 @@ pub fn resolve(
 
 /// What contradicts itself in a manifest that has other faults already, whatever the target.
 pub(crate) fn contradictions(manifest: &Manifest) -> Vec<ManifestError> {
-    let target = Target {
-        backend: BackendKind::Systemd,
-        os: "linux",
-        scope: Scope::System,
-        version: None,
-        layout: Layout::unix_system(),
-        local: false,
-        background: false,
-        host_binary: PathBuf::new(),
-    };
+    let target = Target::elsewhere(BackendKind::Systemd, Scope::System);
     all(manifest, &target, &Foreign, &ResolveDirs { manifest_dir: "/".into() }, true).1
 }
 
