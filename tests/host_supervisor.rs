@@ -30,6 +30,9 @@ mod hands_over_credentials;
 mod keeps_intent;
 #[path = "host/keeps_odd_bytes.rs"]
 mod keeps_odd_bytes;
+#[cfg(target_os = "linux")]
+#[path = "host/keeps_what_nobody_reads.rs"]
+mod keeps_what_nobody_reads;
 #[path = "host/kills_tree_after_grace.rs"]
 mod kills_tree_after_grace;
 #[path = "host/lets_go_of_held_pipes.rs"]

@@ -57,8 +57,12 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
         end_at_rest: false,
         pass_on: false,
     };
+    let keeper = keeper(&layout.runtime);
     let again = block_on(async {
         let mut engine = Engine::new(options);
+        if let Some((keeper, kept)) = keeper {
+            engine.keep_with(keeper, kept);
+        }
         if let Some(socket) = socket {
             engine.go_on(socket);
         }
@@ -78,6 +82,19 @@ pub fn supervise(layout: &Layout, how: Supervise) -> Result<Exit> {
         let _ = sys::exec(&own, &held, &socket);
     }
     Err(error).doing(format_args!("become `{}`", program.display()))
+}
+
+/// Who holds what is in pipes when we and a service are killed together. With PID 1 ends everything.
+fn keeper(runtime: &Path) -> Option<(sys::Keeper, Vec<sys::Kept>)> {
+    if !sys::SERVICES_OUTLIVE_HOST || std::process::id() == 1 {
+        return None;
+    }
+    let found = sys::Keeper::find_or_make(runtime);
+    found
+        .inspect_err(|error| {
+            eprintln!("daemonctl host: what is in pipes would go with this process and its services: {error}");
+        })
+        .ok()
 }
 
 /// Takes the lock of the host of a runtime folder; None: another one runs.

@@ -9,7 +9,11 @@
 //! Where things lie (see [`Layout`](crate::layout::Layout)): in the runtime folder the lock, the control socket, `state.json` and each unit's
 //! pipe; in the state folder the specs, and `intents.json` (what somebody wanted last) and `enabled/UNIT` (started with
 //! the supervisor). A supervisor that is killed leaves its services running; the next one finds them in `state.json`,
-//! and those it did not have the time to write down by the mark in their environment.
+//! and those it did not have the time to write down by the mark in their environment. What is in pipes and sockets at that
+//! time is held by the supervisor's keeper, a small process that it forks at its start (`sys/unix/keeper`): a service and its
+//! supervisor may be killed together, and the last line is still written. With PID 1 everything ends, `run` ends its
+//! services, and a manager above starts a shim again and ends what is left of its service, or has one for each service: they
+//! have no keeper.
 
 pub mod client;
 pub mod control;

@@ -89,6 +89,9 @@ impl Engine {
             let _ = std::fs::remove_file(state);
             let _ = std::fs::remove_file(crate::host::logs::handover::in_folder(&self.options.runtime));
         }
+        if !goes_on {
+            self.dismiss_keeper();
+        }
         Ok(Outcome { well, code, again: None })
     }
 

@@ -193,6 +193,7 @@ impl Engine {
             if let Some(socket) = &unit.notify {
                 socket.remove();
             }
+            self.keep_no_more(id, unit.pipes.iter().map(|pipe| pipe.number()));
         }
         self.intents_unkept = true;
         if self.options.end_when_empty && self.units.is_empty() {

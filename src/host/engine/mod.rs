@@ -6,7 +6,7 @@
 //!
 //! `run` is the loop, `queue` the events that it carries out, `end` its end and `persist` the state file; `unit` is what is
 //! kept of a unit, and `its` of its service; the hands are `act`, `spawn` with `setting` (who a process is run as) and
-//! `credentials`, and `work` (conditions, hooks, commands); `pipes`, `pump`, `pace` and
+//! `credentials`, and `work` (conditions, hooks, commands); `pipes`, `keep`, `pump`, `pace` and
 //! `capture` the output, and `archive` what becomes of rotated files; `jobs` and `advance` the requests that wait for units, `depend` the order, `load` the specs,
 //! intents and the takeover, `events` what is told of units and `hooks` to whom with `calls`, `command`, `http`, `probe`, `watch` and
 //! `notify` the senses, `sign` what webhooks are signed with, `sample` what services use, `files` the watched files, `tasks` the schedules, `serve`
@@ -28,6 +28,7 @@ mod hooks;
 mod http;
 mod its;
 mod jobs;
+mod keep;
 mod load;
 mod notify;
 mod pace;
@@ -141,6 +142,8 @@ enum Input {
     Touched(Vec<sys::Touch>),
     /// The wall clock was set.
     ClockSet,
+    /// The keeper that is this process is gone.
+    KeeperGone(i32),
     /// The check or command after a change of a run's files is done.
     Checked(Id, Rc<str>, Result<(), String>),
 }
@@ -241,6 +244,7 @@ pub struct Engine {
     random: u64,
     passed_on: Option<notify::Above>,
     events: events::Events,
+    keeping: keep::Keeping,
     /// The control socket that the program before us left.
     socket: Option<sys::Socket>,
     again: Option<again::Again>,
@@ -279,6 +283,7 @@ impl Engine {
             passed_on: options.pass_on.then(notify::Above::find).flatten(),
             events: events::Events::new(&options),
             farewell: None,
+            keeping: keep::Keeping::default(),
             socket: None,
             again: None,
             options,

@@ -1,10 +1,9 @@
 //! `sd_notify`: what services tell the host, and what the host as a shim tells the manager above.
 //!
-//! A datagram socket is gone with the process that has it open, so what a service says between the end of a killed host
-//! and the takeover by the next one is lost, and `sendto` tells it so (`ECONNREFUSED`). Captured output is not: a FIFO
-//! lives for as long as the service has its end open. To keep the socket too, the service would have to inherit it, or a
-//! process of its own would have to hold it for every host; a `READY=1` that is lost in these milliseconds costs less:
-//! `ready.timeout` ends that start, and the restart policy makes another.
+//! A datagram socket is gone with the last process that has it open. The embedded supervisor's keeper has each unit's too
+//! (see `keep`), so that a `READY=1` or `STATUS=` between the end of a killed supervisor and the takeover by the next one is
+//! heard by that; heartbeats of that time are of no use to it. A shim has no keeper, as there is one shim for each service:
+//! there `sendto` fails then (`ECONNREFUSED`), `ready.timeout` ends the start, and the restart policy makes another.
 
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -20,6 +19,7 @@ use crate::host::sys;
 /// A unit's socket.
 pub(super) struct Socket {
     pub(super) path: PathBuf,
+    end: Rc<sys::NotifySocket>,
     task: AbortHandle,
 }
 
@@ -30,19 +30,40 @@ impl Drop for Socket {
 }
 
 impl Socket {
-    /// Listens for messages of the run; `owner`: whom the service runs as.
-    pub(super) fn open(path: PathBuf, owner: Option<(u32, u32)>, teller: Teller) -> std::io::Result<Self> {
-        let mut socket = sys::NotifySocket::bind(&path, owner)?;
+    /// Listens for messages of the run; `owner`: whom the service runs as; `kept`: what a keeper had of it.
+    pub(super) fn open(
+        path: PathBuf,
+        owner: Option<(u32, u32)>,
+        kept: Option<sys::Kept>,
+        teller: Teller,
+    ) -> std::io::Result<Self> {
+        let socket = match kept {
+            Some(mut kept) => {
+                let said = std::mem::take(&mut kept.said);
+                if !said.is_empty() {
+                    teller.tell(Seen::Notify(said));
+                }
+                sys::NotifySocket::go_on(kept, owner)?
+            }
+            None => sys::NotifySocket::bind(&path, owner)?,
+        };
+        let socket = Rc::new(socket);
+        let heard = Rc::clone(&socket);
         let task = tokio::task::spawn_local(async move {
             let mut buffer = vec![0; 4096];
             loop {
-                let Ok(length) = socket.receive(&mut buffer).await else { return };
+                let Ok(length) = heard.receive(&mut buffer).await else { return };
                 if let Some(bytes) = buffer.get(..length) {
                     teller.tell(Seen::Notify(String::from_utf8_lossy(bytes).into_owned()));
                 }
             }
         });
-        Ok(Self { path, task: task.abort_handle() })
+        Ok(Self { path, end: socket, task: task.abort_handle() })
+    }
+
+    /// Has it held by a keeper.
+    pub(super) fn kept_by(&self, keeper: &sys::Keeper, key: u64) -> std::io::Result<()> {
+        keeper.hold_socket(key, &self.end)
     }
 
     /// Takes its name away.

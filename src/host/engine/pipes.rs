@@ -74,6 +74,7 @@ impl Engine {
             // It goes by what the manifest said before.
             task.abort();
         }
+        self.keep_pipes(id);
         self.archive(id);
         Ok(())
     }
@@ -91,7 +92,7 @@ impl Engine {
 }
 
 /// What tells a pipe from others: its name, hashed by FNV-1a.
-fn number_of(id: &str, suffix: &str) -> u64 {
+pub(super) fn number_of(id: &str, suffix: &str) -> u64 {
     let hash = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     id.bytes().chain([b'/']).chain(suffix.bytes()).fold(0xcbf2_9ce4_8422_2325, hash)
 }

@@ -116,6 +116,11 @@ impl Source {
         &self.child_end
     }
 
+    /// What it is told from others by.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Nobody will write to it any more.
     pub(super) fn remove(&self) {
         self.child_end.remove();

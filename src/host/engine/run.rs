@@ -27,6 +27,7 @@ impl Engine {
     pub async fn run(mut self, ready: impl FnOnce()) -> Result<Outcome> {
         let mut signals = sys::Signals::new()?;
         sys::unblock_signals();
+        self.watch_keeper();
         if self.options.serve {
             // A spec that can't be read must not keep the others down; `load` tells of it.
             let _ = self.boot();
@@ -35,6 +36,7 @@ impl Engine {
             let given = std::mem::take(&mut self.given);
             self.begin(given);
         }
+        self.keeping.let_go();
         self.pump();
         // Children that ended before we caught their signal.
         self.reap();
@@ -136,6 +138,7 @@ impl Engine {
                     self.touch(&id);
                 }
             }
+            Input::KeeperGone(pid) => self.keeper_gone(pid),
             Input::Request(ask, answer) => self.ask(ask, answer),
             Input::Recheck(id) => self.recheck(&id),
             Input::Jobs => self.advance_jobs(),

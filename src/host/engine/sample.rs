@@ -94,7 +94,7 @@ impl Engine {
     /// Processes that came to us when their parents ended, by the unit that they are of.
     fn strays(&self) -> HashMap<Id, Vec<i32>> {
         let mut found: HashMap<Id, Vec<i32>> = HashMap::new();
-        for stray in sys::strays(&|pid| self.mains.contains_key(&pid) || self.commands.knows(pid)) {
+        for stray in sys::strays(&|pid| self.is_known(pid)) {
             let by_mark = || {
                 let mark = sys::mark_of(stray.pid)?;
                 let (unit, _) = mark.strip_prefix(&self.mark)?.rsplit_once('/')?;

@@ -21,7 +21,7 @@ impl Engine {
         unit.healthy = None;
         unit.checks.clear();
         unit.says = None;
-        self.open_notify(id)?;
+        self.open_notify(id, None)?;
         self.watch_files(id);
         let group = self.group_of(id)?;
         self.make_credentials(id)?;
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     /// The socket that the service's `NOTIFY_SOCKET` names, where it is asked to speak.
-    pub(super) fn open_notify(&mut self, id: &Id) -> Result<()> {
+    pub(super) fn open_notify(&mut self, id: &Id, kept: Option<sys::Kept>) -> Result<()> {
         let teller = self.teller(id);
         let path = sys::notify_path(&self.options.runtime, id);
         let pass_on = self.passed_on.as_ref().is_some_and(super::notify::Above::hears_services);
@@ -93,8 +93,9 @@ impl Engine {
             let owner = self.account_of(service)?.owner();
             let Some(unit) = self.units.get_mut(id) else { return Ok(()) };
             unit.notify = None;
-            let socket = Socket::open(path, owner, teller).doing("open the socket for sd_notify")?;
+            let socket = Socket::open(path, owner, kept, teller).doing("open the socket for sd_notify")?;
             unit.notify = Some(socket);
+            self.keep_socket(id);
         }
         Ok(())
     }
@@ -103,7 +104,8 @@ impl Engine {
     pub(super) fn adopt(&mut self, id: &Id) {
         // A pipe that can't be opened is told by `status`; the service is not hurt by it.
         let _ = self.ensure_pipes(id);
-        let _ = self.open_notify(id);
+        let kept = self.kept_socket(id);
+        let _ = self.open_notify(id, kept);
         self.watch_files(id);
         let group = self.group_of(id).ok().flatten();
         let teller = self.teller(id);

@@ -59,7 +59,7 @@ impl Engine {
     pub(super) fn look_at_trees(&mut self) {
         let before = sys::processor_time();
         let ids = std::mem::take(&mut self.unlooked);
-        let is_stranger = |pid: &i32| !self.mains.contains_key(pid) && !self.commands.knows(*pid);
+        let is_stranger = |pid: &i32| !self.is_known(*pid);
         // Whatever a main process that is gone has left behind is ours now, or descends from what is.
         let no_strangers = sys::own_children().is_some_and(|children| !children.iter().any(is_stranger));
         for id in ids {
@@ -152,7 +152,12 @@ impl Engine {
     }
 
     fn is_others(&self, pid: i32, id: &Id) -> bool {
-        self.mains.get(&pid).is_some_and(|owner| owner != id) || self.commands.knows(pid)
+        self.mains.get(&pid).is_none_or(|owner| owner != id) && self.is_known(pid)
+    }
+
+    /// A child of ours that is a main process, or no service's at all.
+    pub(super) fn is_known(&self, pid: i32) -> bool {
+        self.mains.contains_key(&pid) || self.commands.knows(pid) || self.keeping.is(pid)
     }
 }
 

@@ -74,8 +74,14 @@ impl NotifySocket {
         Ok(Self { socket, owner: owner.map(|owner| owner.0) })
     }
 
+    /// Goes on with one that a keeper had.
+    pub fn go_on(kept: super::Kept, owner: Option<(u32, u32)>) -> io::Result<Self> {
+        let socket = super::watched::watched_datagram(kept.socket.into())?;
+        Ok(Self { socket, owner: owner.map(|owner| owner.0) })
+    }
+
     /// Waits for the next message of somebody who may speak, and gives its length.
-    pub async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
         let ours = nix::unistd::geteuid().as_raw();
         loop {
             let mut ready = self.socket.readable().await?;
@@ -84,6 +90,12 @@ impl NotifySocket {
                 return Ok(length);
             }
         }
+    }
+}
+
+impl std::os::fd::AsFd for NotifySocket {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.socket.get_ref().as_fd()
     }
 }
 

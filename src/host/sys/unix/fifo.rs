@@ -126,6 +126,12 @@ impl ChildEnd {
         open(&self.0, 0)
     }
 
+    /// An end for reading alone, for who only keeps what is in it.
+    pub(super) fn open_for_keeping(&self) -> io::Result<File> {
+        let flags = libc::O_NONBLOCK | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        File::options().read(true).custom_flags(flags).open(&self.0)
+    }
+
     /// Takes its name away.
     pub fn remove(&self) {
         let _ = std::fs::remove_file(&self.0);

@@ -13,6 +13,7 @@ mod files_limit;
 mod handover;
 #[cfg(target_os = "linux")]
 mod inotify;
+mod keeper;
 #[cfg(any(not(target_os = "linux"), test))]
 #[cfg_attr(target_os = "linux", allow(unreachable_pub, reason = "on Linux it is there for its tests alone"))]
 mod kqueue;
@@ -48,6 +49,7 @@ pub use fifo::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use handover::{Handover, exec, handed_over, is_child, unblock_signals};
 #[cfg(target_os = "linux")]
 pub use inotify::{Watcher, watch_limit};
+pub use keeper::{Keeper, Kept};
 #[cfg(not(target_os = "linux"))]
 pub use kqueue::{Watcher, watch_limit};
 pub use lock::{Lock, hold_lock};

@@ -8,6 +8,7 @@ mod disk;
 mod handle;
 mod handover;
 mod job;
+mod keeper;
 mod lock;
 mod notify;
 mod pipe;
@@ -35,6 +36,7 @@ pub use disk::{
 };
 pub use handover::{Handover, Socket, exec, handed_over, is_child, unblock_signals};
 pub use job::{Group, limits_possible};
+pub use keeper::{Keeper, Kept};
 pub use lock::{Lock, hold_lock};
 pub use notify::{NotifySocket, notify_path};
 pub use pipe::{ChildEnd, Listening, PipeEnd, holding, log_pipe};

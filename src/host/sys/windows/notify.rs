@@ -1,6 +1,7 @@
 //! Where services tell their readiness (`sd_notify`): there are no Unix sockets everywhere here, so `NOTIFY_SOCKET` names a
 //! pipe, and each write to it is a message.
 
+use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ pub fn notify_path(runtime: &Path, unit: &str) -> PathBuf {
 /// The pipe of a unit, in the event loop.
 #[derive(Debug)]
 pub struct NotifySocket {
-    messages: mpsc::Receiver<Vec<u8>>,
+    messages: RefCell<mpsc::Receiver<Vec<u8>>>,
     task: AbortHandle,
 }
 
@@ -54,12 +55,20 @@ impl NotifySocket {
                 });
             }
         });
-        Ok(Self { messages, task: task.abort_handle() })
+        Ok(Self { messages: RefCell::new(messages), task: task.abort_handle() })
+    }
+
+    /// Never called, as nothing is ever kept.
+    #[expect(clippy::needless_pass_by_value, reason = "as on Unix, where the socket is taken out of it")]
+    pub fn go_on(kept: super::Kept, _: Option<(u32, u32)>) -> io::Result<Self> {
+        match kept.none {}
     }
 
     /// Waits for the next message, and gives its length.
-    pub async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let message = self.messages.recv().await.ok_or(io::ErrorKind::BrokenPipe)?;
+    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let message = std::future::poll_fn(|context| self.messages.borrow_mut().poll_recv(context))
+            .await
+            .ok_or(io::ErrorKind::BrokenPipe)?;
         let length = message.len().min(buffer.len());
         buffer.iter_mut().zip(message).for_each(|(to, from)| *to = from);
         Ok(length)
