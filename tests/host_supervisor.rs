@@ -35,6 +35,8 @@ mod keeps_odd_bytes;
 mod keeps_what_nobody_reads;
 #[path = "host/kills_tree_after_grace.rs"]
 mod kills_tree_after_grace;
+#[path = "host/leaves_strangers_alone.rs"]
+mod leaves_strangers_alone;
 #[path = "host/lets_go_of_held_pipes.rs"]
 mod lets_go_of_held_pipes;
 #[path = "host/limits_resources.rs"]
