@@ -43,7 +43,11 @@ const PLACES: [usize; 2] = [12, 16];
 #[derive(Debug)]
 enum Memory {
     Shared(Shared),
-    Own { words: Box<[AtomicU64]>, bytes: Box<[u8]> },
+    /// As large as the largest read so far.
+    Own {
+        words: Box<[AtomicU64]>,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Memory {
@@ -65,6 +69,14 @@ impl Memory {
         match self {
             Self::Shared(shared) => shared.bytes_mut(),
             Self::Own { bytes, .. } => bytes,
+        }
+    }
+
+    /// Makes room for a read of so much.
+    fn make_room(&mut self, length: usize) {
+        match self {
+            Self::Own { bytes, .. } if bytes.len() < length => bytes.resize(length, 0),
+            Self::Own { .. } | Self::Shared(_) => {}
         }
     }
 }
@@ -136,7 +148,7 @@ impl Buffer {
     #[must_use]
     pub fn private() -> Self {
         let words = std::iter::repeat_with(AtomicU64::default).take(WORDS).collect();
-        Self::of(Memory::Own { words, bytes: vec![0; SIZE].into() }, "")
+        Self::of(Memory::Own { words, bytes: Vec::new() }, "")
     }
 
     fn of(memory: Memory, boot: &str) -> Self {
@@ -167,6 +179,7 @@ impl Buffer {
         if length == 0 {
             return Ok(0);
         }
+        self.memory.make_room(length);
         // By xorshift; 0xF8 to 0xFF are in no UTF-8.
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;

@@ -10,6 +10,7 @@ mod handover;
 mod job;
 mod keeper;
 mod lock;
+mod memory;
 mod notify;
 mod pipe;
 mod process;
@@ -38,12 +39,13 @@ pub use handover::{Handover, Socket, exec, handed_over, is_child, unblock_signal
 pub use job::{Group, limits_possible};
 pub use keeper::{Keeper, Kept};
 pub use lock::{Lock, hold_lock};
+pub use memory::{be_frugal, give_back as give_back_memory};
 pub use notify::{NotifySocket, notify_path};
 pub use pipe::{ChildEnd, Listening, PipeEnd, holding, log_pipe};
 pub use process::{
-    HAS_PROCESS_GROUPS, Identity, KILL, Member, NOBODY, be_frugal, be_humble, become_subreaper, everyone_marked,
-    give_back_memory, identify, in_group_of, is_run_by, kill_all, kill_command, lives, mark_of, own_children, reap,
-    send_signal, signal_name, tree_of, until_gone,
+    HAS_PROCESS_GROUPS, Identity, KILL, Member, NOBODY, be_humble, become_subreaper, everyone_marked, identify,
+    in_group_of, is_run_by, kill_all, kill_command, lives, mark_of, own_children, reap, send_signal, signal_name,
+    tree_of, until_gone,
 };
 pub use sandbox::{Sandbox, sandbox_possible};
 pub use scm::Above;

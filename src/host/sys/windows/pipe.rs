@@ -53,10 +53,10 @@ struct Reader {
 /// A read, and what it brought. The system writes to it while the read is under way.
 struct Piece {
     overlapped: OVERLAPPED,
+    /// With room for a piece, which is memory only as far as somebody has written to it.
     bytes: Vec<u8>,
     under_way: bool,
     from: usize,
-    to: usize,
 }
 
 impl fmt::Debug for Reader {
@@ -77,7 +77,7 @@ impl Reader {
         let tell = Arc::clone(&told);
         let wait = Wait::new(event.as_handle(), false, move || tell.notify_one())?;
         let overlapped = OVERLAPPED { hEvent: event.as_raw_handle(), ..OVERLAPPED::default() };
-        let piece = Box::new(Piece { overlapped, bytes: vec![0; PIECE], under_way: false, from: 0, to: 0 });
+        let piece = Box::new(Piece { overlapped, bytes: Vec::with_capacity(PIECE), under_way: false, from: 0 });
         Ok(Self { _wait: wait, told, piece: RefCell::new(piece), pipe, _event: event })
     }
 
@@ -85,11 +85,12 @@ impl Reader {
     fn fill(&self) -> io::Result<bool> {
         let mut piece = self.piece.borrow_mut();
         let piece = &mut **piece;
-        if piece.from < piece.to {
+        if piece.from < piece.bytes.len() {
             return Ok(true);
         }
         let pipe = self.pipe.as_raw_handle();
         if !piece.under_way {
+            piece.bytes.clear();
             let length = u32::try_from(PIECE).unwrap_or(0);
             // SAFETY: the structure is in a box of its own, and so are the bytes; both stay where they are until the read is over, which `drop` waits for.
             let read = check(unsafe {
@@ -109,8 +110,10 @@ impl Reader {
                 ended?;
             }
         }
-        (piece.from, piece.to) = (0, usize::try_from(count).unwrap_or(0).min(PIECE));
-        Ok(piece.to > 0)
+        piece.from = 0;
+        // SAFETY: the read has written so many bytes into the room of a piece, and is over.
+        unsafe { piece.bytes.set_len(usize::try_from(count).unwrap_or(0).min(PIECE)) };
+        Ok(count > 0)
     }
 }
 
@@ -120,7 +123,7 @@ impl Read for &Reader {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let mut piece = self.piece.borrow_mut();
-        let left = piece.bytes.get(piece.from..piece.to).unwrap_or_default();
+        let left = piece.bytes.get(piece.from..).unwrap_or_default();
         let count = left.len().min(buffer.len());
         buffer[..count].copy_from_slice(&left[..count]);
         piece.from += count;
@@ -153,7 +156,7 @@ impl PipeEnd {
     pub fn waiting(&self) -> io::Result<usize> {
         let there = self.0.fill()?;
         let piece = self.0.piece.borrow();
-        Ok(if there { piece.to - piece.from } else { 0 })
+        Ok(if there { piece.bytes.len() - piece.from } else { 0 })
     }
 
     /// Reads, without waiting.

@@ -213,12 +213,6 @@ pub const fn become_subreaper() -> bool {
     false
 }
 
-/// The system takes what it needs by itself.
-pub const fn give_back_memory() {}
-
-/// The same.
-pub const fn be_frugal() {}
-
 /// No process has this number.
 pub const NOBODY: i32 = -1;
 

@@ -79,6 +79,8 @@ pub fn run(work: impl FnOnce() -> End + Send + 'static) -> Result<()> {
         SERVICE_TABLE_ENTRYW { lpServiceName: name.as_mut_ptr(), lpServiceProc: Some(service_main) },
         SERVICE_TABLE_ENTRYW { lpServiceName: std::ptr::null_mut(), lpServiceProc: None },
     ];
+    // This thread waits until the end.
+    super::memory::give_back();
     // SAFETY: the table ends with an empty entry, and lives until the call returns, which is when the service has ended.
     check(unsafe { StartServiceCtrlDispatcherW(table.as_ptr()) }).map_err(|error| {
         if error.raw_os_error() == Some(ERROR_FAILED_SERVICE_CONTROLLER_CONNECT.cast_signed()) {
@@ -103,6 +105,7 @@ unsafe extern "system" fn service_main(_: u32, argv: *mut PWSTR) {
     }
     let link = LINK.get_or_init(|| Link { handle, checkpoint: AtomicU32::new(0), state: AtomicU32::new(0) });
     link.pending(SERVICE_START_PENDING);
+    super::memory::give_back();
     let work = WORK.lock().unwrap_or_else(PoisonError::into_inner).take();
     let end = work.map_or(End::Well, |work| work());
     link.stopped(end);

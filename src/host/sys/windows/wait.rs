@@ -72,6 +72,7 @@ impl Waiter {
     }
 
     fn work(&self) {
+        super::memory::give_back();
         loop {
             // What is waited for stays open meanwhile.
             let mut entries = self.entries().clone();
