@@ -41,5 +41,4 @@ mod secrets;
 mod security;
 mod start;
 mod stop;
-#[cfg(unix)]
 mod watch;

@@ -43,6 +43,8 @@ fn a_pattern_with_a_debounce_time_in_a_folder_that_does_not_exist_yet() {
     });
 }
 
+/// By a signal and a shell, of which Windows has neither.
+#[cfg(unix)]
 #[test]
 fn a_change_that_its_check_refuses_is_not_taken_over() {
     let Some(t) = Test::live("watch_check") else { return };
@@ -63,5 +65,32 @@ fn a_change_that_its_check_refuses_is_not_taken_over() {
     assert!(!signals().contains("HUP"), "{}", signals());
     replace(&t, "a.toml", "good again");
     eventually("a reload", || signals().contains("HUP"));
+    assert_eq!(t.pid("{p}a"), main);
+}
+
+/// Where there are no signals a command reloads.
+#[cfg(windows)]
+#[test]
+fn a_change_is_taken_over_by_a_command_when_its_check_has_passed() {
+    let Some(t) = Test::live("watch_command") else { return };
+    t.write("a.toml", "1");
+    t.manifest(
+        "[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\nworking_dir = \"{dir}\"\n\
+         watch = { paths = [\"{dir}/a.toml\"], action = \"reload\", debounce = \"50ms\" }\n\
+         [service.{p}a.reload]\ncommand = [\"{child}\", \"append\", \"{dir}/reloaded\", \"once\"]\n\
+         check = ['C:\\windows\\system32\\cmd.exe', '/c', 'if exist bad exit 1']\n",
+    );
+    t.install().ok();
+    let main = t.pid("{p}a");
+    t.write("bad", "");
+    replace(&t, "a.toml", "2");
+    let status = t.wait_for("{p}a", |status| {
+        status["notes"].as_array().is_some_and(|notes| notes.iter().any(|note| note.to_string().contains("a.toml")))
+    });
+    assert_eq!(status["state"], "running", "{status:#}");
+    assert!(!t.path("reloaded").exists(), "{status:#}");
+    std::fs::remove_file(t.path("bad")).unwrap();
+    replace(&t, "a.toml", "3");
+    eventually("a reload", || t.path("reloaded").exists());
     assert_eq!(t.pid("{p}a"), main);
 }

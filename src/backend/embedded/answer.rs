@@ -1,7 +1,8 @@
 //! What the supervisor makes of each key. Pure.
 
 use crate::backend::answer::{foreign, native, refused, unless};
-use crate::backend::{Answer, Target};
+use crate::backend::windows::Windows;
+use crate::backend::{Answer, Backend as _, Target};
 use crate::key::Key;
 use crate::layout::Scope;
 use crate::service::{Dependency, Profile, Secret, Service, StopSignal};
@@ -27,7 +28,41 @@ fn secrets(service: Option<&Service>, target: &Target) -> Answer {
     native(what)
 }
 
+/// Where processes are Windows', the supervisor does with them what the host of a single service does there.
+fn on_windows(key: Key, service: Option<&Service>, target: &Target) -> Option<Answer> {
+    match key {
+        Key::User if target.scope == Scope::System => Some(refused(
+            "the supervisor cannot log on as another account",
+            "have the service control manager run it: `--backend windows`",
+        )),
+        Key::StopTimeout => Some(native("then its job object is ended")),
+        Key::Group
+        | Key::Umask
+        | Key::StopSignal
+        | Key::StopKill
+        | Key::ReloadSignal
+        | Key::WatchAction
+        | Key::LimitsMemory
+        | Key::LimitsCpu
+        | Key::LimitsTasks
+        | Key::LimitsOpenFiles
+        | Key::LimitsPriority => {
+            let machine = Target { scope: Scope::System, ..target.clone() };
+            Some(match Windows.answer(key, service, &machine) {
+                Answer::Host(how) => Answer::Native(how),
+                other => other,
+            })
+        }
+        _ => None,
+    }
+}
+
 pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> Answer {
+    if target.os == "windows"
+        && let Some(answer) = on_windows(key, service, target)
+    {
+        return answer;
+    }
     match key {
         Key::Description | Key::Documentation => native("kept in the spec"),
         Key::DisplayName => native("nothing: a name for Windows and launchd tools"),
@@ -85,10 +120,10 @@ pub(super) fn answer(key: Key, service: Option<&Service>, target: &Target) -> An
         Key::ReloadSignal | Key::ReloadCommand | Key::ReloadCheck => native("done by the supervisor"),
         Key::ReloadHttp => native("a POST request by the supervisor"),
         Key::WatchPaths | Key::WatchAction | Key::WatchCommand | Key::WatchDebounce
-            if !matches!(target.os, "linux" | "macos" | "freebsd") =>
+            if !matches!(target.os, "linux" | "macos" | "freebsd" | "windows") =>
         {
             refused(
-                "the supervisor watches files on Linux, macOS and FreeBSD only",
+                "the supervisor watches files on Linux, macOS, FreeBSD and Windows only",
                 "put the `watch` table below `[service.NAME.on.linux]`, and run `daemonctl reload` after a change here",
             )
         }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::backend::Body;
-use crate::service::{Dependency, LogFormat, Profile, Secret, Service, Start};
+use crate::service::{Dependency, KillScope, LogFormat, Profile, Secret, Service, Signal, Start, StopSignal};
 
 fn target() -> Target {
     Target::elsewhere(BackendKind::Embedded, Scope::System)
@@ -99,6 +99,26 @@ fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
     let bsd = Target { os: "freebsd", ..target() };
     assert!(matches!(Embedded.answer(Key::WatchPaths, None, &bsd), Answer::Native(_)), "by kqueue");
     assert!(matches!(Embedded.answer(Key::LimitsMemory, None, &bsd), Answer::Refused { .. }));
-    let windows = Target { os: "windows", ..target() };
-    assert!(matches!(Embedded.answer(Key::WatchPaths, None, &windows), Answer::Refused { .. }));
+}
+
+#[test]
+fn on_windows_what_processes_there_do_not_have_is_refused() {
+    let mut web = service();
+    web.stop.signal = StopSignal::CtrlC;
+    let refused = |web: &Service, scope| {
+        let target = Target { os: "windows", scope, ..target() };
+        let keys =
+            Key::ALL.iter().filter(|key| matches!(Embedded.answer(**key, Some(web), &target), Answer::Refused { .. }));
+        keys.map(|key| key.path()).collect::<Vec<_>>()
+    };
+    let never = ["group", "limits.open_files", "reload.signal", "security.capabilities", "umask", "user"];
+    for scope in [Scope::System, Scope::User] {
+        let mut found = refused(&web, scope);
+        found.sort_unstable();
+        assert_eq!(found, never);
+    }
+    web.stop.signal = StopSignal::Signal(Signal::Term);
+    web.stop.kill = KillScope::Group;
+    let found = refused(&web, Scope::User);
+    assert!(found.contains(&"stop.signal") && found.contains(&"stop.kill"), "{found:?}");
 }
