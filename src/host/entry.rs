@@ -148,8 +148,10 @@ pub(super) fn run_shim(mut service: Service, layout: &Layout) -> Result<Outcome>
     if sys::LIMITED_FROM_ABOVE {
         (service.limits.memory, service.limits.cpu, service.limits.tasks) = (None, None, None);
     }
-    // The manager's own sandbox holds for us and what we start.
-    (service.security.profile, service.security.capabilities) = (Profile::None, None);
+    if !service.host_builds_sandbox() {
+        // The manager's own sandbox holds for us and what we start.
+        service.security.profile = Profile::None;
+    }
     let id = service.id();
     let runtime = Folder::new(layout, &id)?;
     let lock = runtime.0.join("lock");

@@ -9,7 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -134,6 +134,28 @@ impl Service {
             Some(instance) => format!("{}@{instance}", self.name),
             None => self.name.clone(),
         }
+    }
+
+    /// The permission bits that its files don't get; `strict` has an opinion where the manifest has none.
+    #[must_use]
+    pub fn effective_umask(&self) -> Option<u32> {
+        self.umask.or_else(|| (self.security.profile == Profile::Strict).then_some(0o077))
+    }
+
+    /// Under a manager that builds sandboxes, daemonctl's host builds this one for what it runs: inside of it, it could not
+    /// become another user.
+    #[must_use]
+    pub const fn host_builds_sandbox(&self) -> bool {
+        matches!(self.security.profile, Profile::Strict) || self.security.capabilities.is_some()
+    }
+
+    /// Its program, its folder or something that it may write lies in somebody's home, which then can't be hidden from it.
+    #[must_use]
+    pub fn lives_at_home(&self) -> bool {
+        let at_home = |path: &Path| ["/home", "/root", "/run/user"].iter().any(|home| path.starts_with(home));
+        self.exec.first().is_some_and(|program| at_home(Path::new(program)))
+            || self.working_dir.as_deref().is_some_and(at_home)
+            || self.security.read_write.iter().any(|path| at_home(path))
     }
 
     /// The services that start before this one, by name.

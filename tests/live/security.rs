@@ -1,6 +1,6 @@
 //! `security`: the same profile takes the same things away, whoever runs the service.
 
-use crate::support::{Test, Where, eventually};
+use crate::support::{Test, eventually};
 
 /// What the service says of itself, once it has said all.
 fn said(t: &Test, unit: &str) -> Vec<String> {
@@ -112,11 +112,86 @@ fn capabilities() {
     assert_eq!(of("{p}c"), [0, 0, 0], "nothing is listed");
 }
 
+const LOOK_CLOSER: &str = "grep NoNewPrivs /proc/self/status\n\
+    grep CapBnd /proc/self/status\n\
+    umask\n\
+    touch /etc/daemonctl-live-rw/by-$(id -u) && echo writes exception || echo writes no exception\n\
+    for d in /usr /etc /var /opt /srv /sys /dev; do [ -w $d ] && echo writes $d; done\n\
+    touch /tmp/own && touch /var/tmp/own && touch /dev/shm/own-$(id -u) && echo has places for a while\n\
+    echo gone > /dev/null && head -c 4 /dev/urandom > /dev/null && echo has common devices\n\
+    [ -e /dev/kmsg ] || [ -e /dev/mem ] && echo sees devices || echo sees no devices\n\
+    ls /root >/dev/null 2>&1 || ls /home >/dev/null 2>&1 && echo sees homes || echo sees no homes\n\
+    [ -e /proc/1 ] && echo sees others || echo sees no others\n\
+    [ -e /proc/meminfo ] && echo sees the machine || echo sees nothing of the machine\n\
+    perl -e 'socket(S, 2, 1, 0) && socket(S, 10, 2, 0) && socket(S, 1, 1, 0) && print qq(talks\\n)'\n\
+    perl -e 'socket(S, 16, 3, 0) || print qq(netlink: ), $! + 0, qq(\\n)'\n\
+    perl -e 'setpriority(0, 0, 5) || print qq(priority: ), $! + 0, qq(\\n)'\n\
+    perl -e 'chown(0, 0, q(/tmp/own)) || print qq(owner: ), $! + 0, qq(\\n)'\n\
+    perl -e 'syscall(9, 0, 4096, 7, 34, -1, 0) == -1 && print qq(memory: ), $! + 0, qq(\\n)'\n\
+    echo done\n\
+    exec sleep 1000\n";
+
 #[test]
-fn what_the_supervisor_cannot_take_away_is_refused_with_its_place() {
+fn the_strict_profile() {
     let Some(t) = Test::live("strict_profile") else { return };
-    t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\nsecurity = { profile = \"strict\" }\n");
-    if matches!(t.place, Where::Embedded | Where::SystemdUser) {
-        t.install().exits(6).complains("manifest.toml:3:14").complains("`strict`");
+    if !t.system_scope() || t.launchd() {
+        t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\nsecurity = { profile = \"strict\" }\n");
+        let refused = t.install().exits(6).complains("manifest.toml:3:14");
+        refused.complains(if t.launchd() { "launchd builds no sandbox" } else { "`strict`" });
+        return;
     }
+    let exception = std::path::Path::new("/etc/daemonctl-live-rw");
+    let service = |name: &str, more: &str| {
+        let look = LOOK_CLOSER.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "$$").replace('\n', "\\n");
+        format!(
+            "[service.{{p}}{name}]\nexec = [\"/bin/sh\", \"-c\", \"{look}\"]\n{more}\
+             security = {{ profile = \"strict\", read_write = [\"/etc/daemonctl-live-rw\"] }}\n"
+        )
+    };
+    std::fs::create_dir_all(exception).unwrap();
+    std::fs::set_permissions(exception, std::os::unix::fs::PermissionsExt::from_mode(0o1777)).unwrap();
+    t.manifest(
+        &[
+            service("a", "user = \"nobody\"\n"),
+            service("b", "umask = \"0027\"\n"),
+            service("c", "user = \"nobody\"\nhost = \"always\"\n"),
+        ]
+        .concat(),
+    );
+    t.install().ok();
+    // Root's group sees every process, whatever is hidden.
+    let others = ["sees no others", "sees others"];
+    for (unit, umask, others) in [("{p}a", "0077", others[0]), ("{p}b", "0027", others[1]), ("{p}c", "0077", others[0])]
+    {
+        let said = said(&t, unit);
+        // The manager's own words come when they like.
+        let mut said: Vec<&str> =
+            said.iter().map(String::as_str).filter(|line| !line.contains("strict-profile-")).collect();
+        if !cfg!(target_arch = "x86_64") {
+            // The call by its number is this processor's.
+            said.retain(|line| !line.starts_with("memory"));
+            said.insert(said.len().saturating_sub(1), "memory: 1");
+        }
+        let expected = [
+            "NoNewPrivs:\t1",
+            "CapBnd:\t0000000000000000",
+            umask,
+            "writes exception",
+            "has places for a while",
+            "has common devices",
+            "sees no devices",
+            "sees no homes",
+            others,
+            "sees nothing of the machine",
+            "talks",
+            "netlink: 97",
+            "priority: 1",
+            "owner: 1",
+            "memory: 1",
+            "done",
+        ];
+        assert_eq!(said, expected, "{unit}");
+        t.run(&["stop", unit]).ok();
+    }
+    let _ = std::fs::remove_dir_all(exception);
 }

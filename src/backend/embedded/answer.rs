@@ -206,10 +206,10 @@ fn profile(service: Option<&Service>, target: &Target) -> Answer {
             "put it below `[service.NAME.on.linux]`, or use `profile = \"none\"`",
         );
     }
-    if profile == Profile::Strict {
+    if profile == Profile::Strict && target.scope == Scope::User {
         return refused(
-            "the supervisor has no `strict` sandbox",
-            "use `profile = \"standard\"` here, or the systemd backend",
+            "a user's supervisor can't take away what `strict` takes (file systems, devices, capabilities)",
+            "use `standard`, or install in system scope (`--system`)",
         );
     }
     let temporary = |path: &str| path.starts_with("/tmp/") || path.starts_with("/var/tmp/");
@@ -221,6 +221,11 @@ fn profile(service: Option<&Service>, target: &Target) -> Answer {
         Scope::System if in_private => refused(
             "the service gets a /tmp of its own, which hides what lies in yours",
             "move the program and its folder, or use `profile = \"none\"`",
+        ),
+        Scope::System if profile == Profile::Strict => native(
+            "no privileges at all, only the system calls and sockets of a network service, no memory that is written and \
+             executed, everything read-only but `read_write`, no devices, homes or other processes to be seen, a /tmp, \
+             /var/tmp and /dev/shm of its own, in memory; install refuses where the supervisor may make no mounts",
         ),
         Scope::System => native(
             "no new privileges, a filter of system calls, system folders and kernel settings read-only, and a /tmp and \

@@ -172,7 +172,7 @@ impl Manager for Embedded {
                 })?;
                 // Only the machine can tell whether a supervisor may limit anything on it.
                 sys::limits_possible(&service.limits)
-                    .and_then(|()| sys::sandbox_possible(&service.security, self.target.scope == Scope::System))
+                    .and_then(|()| sys::sandbox_possible(&service, self.target.scope == Scope::System))
                     .map_err(|error| error.context(format_args!("`{}`", service.id())))?;
             }
         }

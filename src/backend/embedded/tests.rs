@@ -78,9 +78,11 @@ fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
     let mut web = service();
     web.after = vec![Dependency::Foreign("network.target".into())];
     web.security.profile = Profile::Strict;
+    assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &target()), Answer::Native(_)));
+    let user = Target { scope: Scope::User, ..target() };
     let mut refused = Vec::new();
     for key in Key::ALL {
-        if let Answer::Refused { why, remedy } = Embedded.answer(*key, Some(&web), &target()) {
+        if let Answer::Refused { why, remedy } = Embedded.answer(*key, Some(&web), &user) {
             assert!(!why.is_empty() && !remedy.is_empty(), "{}", key.path());
             refused.push(key.path());
         }
@@ -93,7 +95,6 @@ fn every_refusal_has_a_remedy_and_what_is_not_built_is_refused() {
     assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &target()), Answer::Native(_)));
     web.exec = vec!["/tmp/web".into()];
     assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &target()), Answer::Refused { .. }));
-    let user = Target { scope: Scope::User, ..target() };
     assert!(matches!(Embedded.answer(Key::SecurityProfile, Some(&web), &user), Answer::Native(_)));
     assert!(matches!(Embedded.answer(Key::SecurityCapabilities, Some(&web), &user), Answer::Refused { .. }));
     let bsd = Target { os: "freebsd", ..target() };

@@ -24,15 +24,7 @@ pub(super) fn capabilities(service: &Service) -> Vec<String> {
     let mut lines = Vec::new();
     let strict = service.security.profile == Profile::Strict;
     if strict {
-        if service.umask.is_none() {
-            lines.push("UMask=0077".to_owned());
-        }
-        // A program that lies in a home can't have homes hidden from it.
-        let at_home = |path: &str| ["/home/", "/root/", "/run/user/"].iter().any(|home| path.starts_with(home));
-        let folder = service.working_dir.as_ref().map(|path| path.to_string_lossy());
-        let lives_at_home = service.exec.first().is_some_and(|program| at_home(program))
-            || folder.is_some_and(|folder| at_home(&folder))
-            || service.security.read_write.iter().any(|path| at_home(&path.to_string_lossy()));
+        let lives_at_home = service.lives_at_home();
         lines.push(format!("ProtectHome={}", if lives_at_home { "read-only" } else { "yes" }));
     }
     match &service.security.capabilities {

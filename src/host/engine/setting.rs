@@ -42,7 +42,7 @@ impl Engine {
     /// What a service and its commands are shut into.
     fn sandbox(&self, service: &Service) -> Result<Option<Rc<Sandbox>>> {
         let whole = self.options.layout.scope == Scope::System;
-        Ok(Sandbox::of(&service.security, whole)?.map(Rc::new))
+        Ok(Sandbox::of(service, whole)?.map(Rc::new))
     }
 
     /// What an event hook is run with. Who is to be told that an `env_file` is gone must not need that file.
@@ -77,7 +77,7 @@ impl Engine {
         Setting {
             env: env.into_iter().collect(),
             dir: service.working_dir.clone().unwrap_or_else(sys::neutral_folder),
-            umask: service.umask,
+            umask: service.effective_umask(),
             account,
             sandbox,
             output: unit.pipes.first().map(|pipe| pipe.child_end().clone()),

@@ -46,7 +46,7 @@ impl Engine {
             argv: &service.exec,
             env: setting.env,
             dir: setting.dir,
-            umask: service.umask,
+            umask: service.effective_umask(),
             account: &setting.account,
             group: unit.cgroup.as_ref(),
             mark: &unit.invocation,

@@ -1,7 +1,7 @@
 //! `[security]`: where systemd's restrictions would also hold for daemonctl's host, or a version lacks them.
 
 use super::{is_hosted, since};
-use crate::backend::answer::{native, refused};
+use crate::backend::answer::{host, native, refused};
 use crate::backend::{Answer, Target};
 use crate::layout::Scope;
 use crate::quote::systemd as quote;
@@ -24,12 +24,6 @@ pub(super) fn profile(service: Option<&Service>, target: &Target) -> Answer {
             "use `standard`, or install in system scope (`--system`)",
         );
     }
-    if s.security.profile == Profile::Strict && is_hosted(s, target) {
-        return refused(
-            "`strict` takes away what daemonctl's host needs to run the program as another user, and this service needs the host",
-            "use `standard`, or leave out what needs the host (`daemonctl support` names it)",
-        );
-    }
     if target.scope == Scope::System
         && s.exec.first().is_some_and(|program| program.starts_with("/tmp/") || program.starts_with("/var/tmp/"))
     {
@@ -37,6 +31,9 @@ pub(super) fn profile(service: Option<&Service>, target: &Target) -> Answer {
             "PrivateTmp= hides a program that lies in /tmp",
             "move the program, or use `profile = \"none\"`",
         );
+    }
+    if s.security.profile == Profile::Strict && is_hosted(s, target) {
+        return host("`strict` takes away what daemonctl's host needs to run the program as another user");
     }
     match target.scope {
         Scope::System => native("Protect*=, Restrict*=, SystemCallFilter= and more"),
@@ -57,10 +54,13 @@ pub(super) fn capabilities(service: Option<&Service>, target: &Target) -> Answer
         return refused(format!("`{bad}` is not a capability"), "write it like `CAP_NET_BIND_SERVICE`");
     }
     if service.is_some_and(|s| is_hosted(s, target)) {
-        return refused(
-            "the list would also hold for daemonctl's host, which must become another user",
-            "leave out what needs the host (`daemonctl support` names it)",
-        );
+        if target.scope == Scope::User {
+            return refused(
+                "the list would hold for daemonctl's host, which has none to give",
+                "leave out what needs the host (`daemonctl support` names it)",
+            );
+        }
+        return host("the list would also hold for daemonctl's host, which must become another user");
     }
     native("CapabilityBoundingSet= and AmbientCapabilities=")
 }

@@ -109,6 +109,7 @@ pub(super) fn unit<'a>(
     } else {
         restart::Growth::Constant
     };
+    let sandboxed = native || !service.host_builds_sandbox();
     let unit = ServiceUnit {
         file,
         description: Line(description),
@@ -168,16 +169,16 @@ pub(super) fn unit<'a>(
         runtime_folder: runtime_folder(service, native, target),
         user: service.user.as_deref().filter(|_| native).map(Line),
         group: service.group.as_deref().filter(|_| native).map(Line),
-        umask: service.umask.filter(|_| native).map(|bits| format!("{bits:04o}")),
+        umask: service.effective_umask().filter(|_| native).map(|bits| format!("{bits:04o}")),
         env: if native && service.env_files.is_empty() { variables(service) } else { Vec::new() },
         env_files: env_files(service, native, target),
         credentials: credentials(service),
         stdout,
         stderr,
         limits: limits(service),
-        profile: security::profile(service.security.profile, target.scope),
-        read_write: service.security.read_write.iter().map(|path| ListPath(path)).collect(),
-        capabilities: security::capabilities(service),
+        profile: if sandboxed { security::profile(service.security.profile, target.scope) } else { "" },
+        read_write: service.security.read_write.iter().filter(|_| sandboxed).map(|path| ListPath(path)).collect(),
+        capabilities: if sandboxed { security::capabilities(service) } else { Vec::new() },
         raw_service: raw::directives(&service.native, "Service"),
         install: (!names::has_timer(service)).then(|| install_target(service, target)),
         raw_install: raw::directives(&service.native, "Install"),

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::service::{Profile, Security};
+use crate::service::{Profile, Service};
 
 /// There is none.
 #[derive(Debug, Clone)]
@@ -10,8 +10,8 @@ pub enum Sandbox {}
 
 impl Sandbox {
     /// None where nothing is asked for.
-    pub fn of(security: &Security, _whole: bool) -> Result<Option<Self>> {
-        if security.profile == Profile::None && security.capabilities.is_none() {
+    pub fn of(service: &Service, _whole: bool) -> Result<Option<Self>> {
+        if service.security.profile == Profile::None && service.security.capabilities.is_none() {
             return Ok(None);
         }
         Err(Error::new(Exit::Manifest, "`security` cannot be met here: the supervisor builds sandboxes on Linux only"))
@@ -19,6 +19,6 @@ impl Sandbox {
 }
 
 /// Whether such a sandbox can be made on this machine.
-pub fn sandbox_possible(security: &Security, whole: bool) -> Result<()> {
-    Sandbox::of(security, whole).map(drop)
+pub fn sandbox_possible(service: &Service, whole: bool) -> Result<()> {
+    Sandbox::of(service, whole).map(drop)
 }

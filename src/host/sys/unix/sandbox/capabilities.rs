@@ -56,6 +56,7 @@ pub(super) struct Set(u64);
 
 impl Set {
     pub(super) const ALL: Self = Self(u64::MAX);
+    pub(super) const NONE: Self = Self(0);
 
     pub(super) fn of<T: AsRef<str>>(names: &[T]) -> Self {
         let bit = |name: &T| NAMES.iter().position(|known| *known == name.as_ref()).map_or(0, |number| 1 << number);

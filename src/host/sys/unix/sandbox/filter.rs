@@ -1,4 +1,4 @@
-//! Filters of system calls, seccomp(2): what `standard` denies. The groups are those of systemd.exec(5), so that the
+//! Filters of system calls, seccomp(2): what `standard` denies, and what `strict` allows. The groups are those of systemd.exec(5), so that the
 //! profile means the same under both.
 //!
 //! What is denied answers EPERM. Calls that hide their arguments in memory, where a filter can't look, answer ENOSYS, and
@@ -12,6 +12,7 @@ use seccompiler::SeccompCmpArgLen::Dword;
 use seccompiler::SeccompCmpOp::{self, MaskedEq, Ne};
 use seccompiler::{BpfProgram, SeccompAction, SeccompCondition, SeccompFilter, SeccompRule};
 
+use super::allowed::{ALLOWED, ALLOWED_HERE, ALLOWED_SINCE, UNKNOWN};
 use crate::error::{Error, Result};
 
 /// A program for the kernel.
@@ -98,27 +99,66 @@ const REALTIME: [u32; 3] = [1, 2, 6];
 /// What personality(2) is by default, and the question what it is.
 const PERSONALITIES: [u32; 2] = [0, u32::MAX];
 
+/// Kinds of sockets: to processes here, and to machines by IPv4 and IPv6.
+const FAMILIES: [i32; 3] = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+
 /// The filters of `standard`.
 pub(super) fn standard() -> Result<Vec<Filter>> {
     let hidden = BTreeMap::from([(libc::SYS_clone3, Vec::new()), (libc::SYS_openat2, Vec::new())]);
-    let mut filters = vec![compile(denied()?, libc::EPERM)?, compile(hidden, libc::ENOSYS)?];
-    filters.extend(other_numbers());
+    let mut filters = vec![deny(denied()?, libc::EPERM)?, deny(hidden, libc::ENOSYS)?];
+    if cfg!(target_arch = "x86_64") {
+        filters.push(from_number_on(X32));
+    }
+    Ok(filters)
+}
+
+/// The filters of `strict`, which are those of `standard` and more.
+pub(super) fn strict() -> Result<Vec<Filter>> {
+    let mut filters = standard()?;
+    filters.push(deny(other_sockets()?, libc::EAFNOSUPPORT)?);
+    filters.push(deny(written_and_executed()?, libc::EPERM)?);
+    let allowed = ALLOWED.into_iter().chain(ALLOWED_HERE).chain(ALLOWED_SINCE).map(|call| (call, Vec::new())).collect();
+    filters.push(compile(allowed, denial(libc::EPERM), SeccompAction::Allow)?);
+    // Of two filters that deny, the later one's answer counts: what nobody here knows is answered as an old kernel does.
+    filters.push(from_number_on(UNKNOWN));
     Ok(filters)
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
+/// Adds a rule for calls whose arguments, by their places, are such.
+fn when(rules: &mut Rules, call: c_long, conditions: &[(u8, SeccompCmpOp, u64)]) -> Result<()> {
+    let conditions = conditions
+        .iter()
+        .map(|(argument, op, value)| SeccompCondition::new(*argument, Dword, op.clone(), *value))
+        .collect::<std::result::Result<Vec<_>, _>>();
+    let rule = conditions.and_then(SeccompRule::new).map_err(wrong)?;
+    rules.entry(call).or_default().push(rule);
+    Ok(())
+}
+
+fn other_sockets() -> Result<Rules> {
+    let mut rules = Rules::new();
+    let families = FAMILIES.map(|family| (0, Ne, u64::from(family.cast_unsigned())));
+    when(&mut rules, libc::SYS_socket, &families)?;
+    Ok(rules)
+}
+
+/// Memory that is both written and executed, or becomes executable later.
+fn written_and_executed() -> Result<Rules> {
+    let mut rules = Rules::new();
+    let has =
+        |argument, bits: i32| (argument, MaskedEq(u64::from(bits.cast_unsigned())), u64::from(bits.cast_unsigned()));
+    when(&mut rules, libc::SYS_mmap, &[has(2, libc::PROT_WRITE | libc::PROT_EXEC)])?;
+    when(&mut rules, libc::SYS_mprotect, &[has(2, libc::PROT_EXEC)])?;
+    when(&mut rules, libc::SYS_pkey_mprotect, &[has(2, libc::PROT_EXEC)])?;
+    when(&mut rules, libc::SYS_shmat, &[has(2, libc::SHM_EXEC)])?;
+    Ok(rules)
+}
+
 fn denied() -> Result<Rules> {
     let mut rules: Rules = DENIED.into_iter().chain(DENIED_HERE).map(|call| (call, Vec::new())).collect();
-    let mut when = |call: c_long, conditions: &[(u8, SeccompCmpOp, u64)]| -> Result<()> {
-        let conditions = conditions
-            .iter()
-            .map(|(argument, op, value)| SeccompCondition::new(*argument, Dword, op.clone(), *value))
-            .collect::<std::result::Result<Vec<_>, _>>();
-        let rule = conditions.and_then(SeccompRule::new).map_err(wrong)?;
-        rules.entry(call).or_default().push(rule);
-        Ok(())
-    };
+    let mut when = |call, conditions: &[_]| when(&mut rules, call, conditions);
     for flag in NAMESPACES {
         let flag = u64::from(flag.cast_unsigned());
         when(libc::SYS_unshare, &[(0, MaskedEq(flag), flag)])?;
@@ -152,26 +192,34 @@ fn denied() -> Result<Rules> {
     Ok(rules)
 }
 
-fn compile(rules: Rules, error: i32) -> Result<Filter> {
+fn deny(rules: Rules, error: i32) -> Result<Filter> {
+    compile(rules, SeccompAction::Allow, denial(error))
+}
+
+const fn denial(error: i32) -> SeccompAction {
+    SeccompAction::Errno(error.cast_unsigned())
+}
+
+fn compile(rules: Rules, otherwise: SeccompAction, on_match: SeccompAction) -> Result<Filter> {
     let arch = std::env::consts::ARCH.try_into().map_err(wrong)?;
-    let answer = SeccompAction::Errno(error.cast_unsigned());
-    let filter = SeccompFilter::new(rules, SeccompAction::Allow, answer, arch).map_err(wrong)?;
+    let filter = SeccompFilter::new(rules, otherwise, on_match, arch).map_err(wrong)?;
     let program: BpfProgram = filter.try_into().map_err(wrong)?;
     let own = |it: seccompiler::sock_filter| libc::sock_filter { code: it.code, jt: it.jt, jf: it.jf, k: it.k };
     Ok(Filter(program.into_iter().map(own).collect()))
 }
 
-/// The numbers of x32, by which every call could be made a second time, answer ENOSYS.
-fn other_numbers() -> Option<Filter> {
+/// The numbers of x32, by which every call could be made a second time.
+const X32: u32 = 0x4000_0000;
+
+/// Calls by this number and higher ones answer ENOSYS.
+fn from_number_on(first: u32) -> Filter {
     let step = |code: u32, jt, jf, k| libc::sock_filter { code: u16::try_from(code).unwrap_or(0), jt, jf, k };
-    cfg!(target_arch = "x86_64").then(|| {
-        Filter(vec![
-            step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-            step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, 0x4000_0000),
-            step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned()),
-            step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-        ])
-    })
+    Filter(vec![
+        step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        step(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, 0, 1, first),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS.cast_unsigned()),
+        step(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ])
 }
 
 fn wrong(error: impl std::fmt::Display) -> Error {
@@ -184,8 +232,21 @@ mod tests {
 
     #[test]
     fn the_filters_compile_and_are_no_longer_than_the_kernel_takes() {
-        let filters = standard().unwrap();
-        assert!(filters.len() >= 2);
-        assert!(filters.iter().all(|filter| (4..4096).contains(&filter.0.len())));
+        let (standard, strict) = (standard().unwrap(), strict().unwrap());
+        assert!(standard.len() >= 2 && strict.len() == standard.len() + 4);
+        assert!(strict.iter().all(|filter| (4..4096).contains(&filter.0.len())));
+    }
+
+    #[test]
+    fn what_strict_allows_is_told_once_and_has_nothing_that_standard_denies_whole() {
+        let mut all: Vec<c_long> = ALLOWED.into_iter().chain(ALLOWED_HERE).chain(ALLOWED_SINCE).collect();
+        let denied: Vec<c_long> = DENIED.into_iter().chain(DENIED_HERE).filter(|call| all.contains(call)).collect();
+        // systemd's group has it, and what `standard` denies it is denied whichever list has it.
+        assert_eq!(denied, [libc::SYS_setns]);
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+        assert!(all.iter().all(|call| u32::try_from(*call).unwrap() < UNKNOWN));
     }
 }
