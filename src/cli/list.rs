@@ -46,8 +46,10 @@ struct Listed {
 /// Lists.
 pub fn run(_: &Args, context: &Context) -> Result<Report> {
     let session = context.session()?;
+    let wanted = context.globals.backend();
     let services = in_order(session.receipts.values())
         .into_iter()
+        .filter(|receipt| wanted.is_none_or(|backend| receipt.backend == backend))
         .map(|receipt| Listed {
             name: receipt.service.name.clone(),
             units: receipt.service.units().iter().map(crate::service::Service::id).collect(),

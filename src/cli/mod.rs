@@ -176,6 +176,18 @@ impl Globals {
         Ok(())
     }
 
+    /// What `--target` and `--backend` mean together, for a command that has both.
+    fn target(&self, target: Option<BackendKind>) -> Result<Option<BackendKind>> {
+        match (target, self.backend) {
+            (Some(target), Some(backend)) if target != backend => {
+                let (target, backend) = (target.name(), backend.name());
+                let text = format!("`--target {target}` and `--backend {backend}` contradict each other");
+                Err(Error::new(Exit::Usage, text).hint("leave `--backend` out to see another machine's answer"))
+            }
+            _ => Ok(target),
+        }
+    }
+
     /// For a command that is daemonctl's own supervisor: no other backend, and nothing below `--root`, runs services.
     fn check_supervisor(&self, command: &str) -> Result<()> {
         if self.root.is_some() {

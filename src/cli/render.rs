@@ -65,7 +65,7 @@ struct RenderedFile {
 
 /// The target that `--target`, or else this machine, means, with the window on it.
 pub(super) fn target(context: &Context, kind: Option<BackendKind>) -> Result<(Target, Box<dyn Facts>)> {
-    if let Some(kind) = kind {
+    if let Some(kind) = context.globals.target(kind)? {
         backend(kind)?;
         let scope = context.globals.scope().unwrap_or(Scope::System);
         return Ok((Target::elsewhere(kind, scope), Box::new(Foreign)));

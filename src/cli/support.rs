@@ -32,13 +32,14 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<Report> {
     let Some(manifest) = &args.manifest else {
         let scope = context.globals.scope().unwrap_or(Scope::System);
-        let wanted = |kind: BackendKind| args.target.is_none_or(|target| target == kind);
+        let target = context.globals.target(args.target)?;
+        let wanted = |kind: BackendKind| target.is_none_or(|target| target == kind);
         let targets: Vec<_> = backend::ALL
             .iter()
             .filter(|backend| wanted(backend.kind()))
             .map(|backend| (*backend, Target::elsewhere(backend.kind(), scope)))
             .collect();
-        if let (Some(kind), true) = (args.target, targets.is_empty()) {
+        if let (Some(kind), true) = (target, targets.is_empty()) {
             backend(kind)?;
         }
         return Ok(Report::done(All(support::for_all(&targets))));

@@ -123,6 +123,14 @@ fn flags_that_contradict_each_other_do_so_wherever_they_stand() {
     t.run(&["logs", "--follow", "--until", "today"]).exits(2).complains("cannot be used with");
     t.run(&["logs", "--since", "1h", "--until", "2h"]).exits(2).complains("before `--since`");
     t.run(&["events", "--since", "1h", "--until", "2h"]).exits(2).complains("before `--since`");
+    for command in
+        [&["render", "manifest.toml"][..], &["check", "manifest.toml"], &["support"], &["support", "manifest.toml"]]
+    {
+        t.manifest("[service.{p}a]\nexec = [\"{child}\", \"sleep\"]\n");
+        let both = [command, &["--target", "windows", "--backend", "systemd"]].concat();
+        t.run(&both).exits(2).complains("`--target windows` and `--backend systemd` contradict");
+        t.run(&[command, &["--target", "systemd", "--backend", "systemd"]].concat()).ok();
+    }
     for backend in ["openrc", "sysv", "runit", "rcd"] {
         t.run(&["--backend", backend, "list"]).exits(2).complains("not part of this daemonctl");
     }

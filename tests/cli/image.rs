@@ -54,6 +54,9 @@ fn filled_and_emptied() {
                 .find(|(path, _)| path.to_string_lossy().contains(".wants/") && path.ends_with(t.fill("{p}a.service")));
             assert!(link.is_some_and(|(_, target)| !target.contains("/image/")), "it must be enabled, {link:?}");
         }
+        let list = |backend: &str| t.run(&["list", "--root", "image", scope, "--backend", backend]).ok();
+        list(backend).says(&t.fill("{p}a"));
+        list(if backend == "systemd" { "embedded" } else { "systemd" }).says("nothing is installed");
         run(&["install", "manifest.toml"]).ok().says("unchanged").never_says("installed");
         run(&["plan", "manifest.toml", "--exit-code"]).ok();
         assert_eq!(below(&t.dir), installed, "a second install must change nothing");

@@ -237,14 +237,14 @@ impl Test {
                 command.env_remove(name);
             }
             command.env("HOME", home).env("XDG_RUNTIME_DIR", self.dir.join("run"));
-            if self.place == Where::Home && !args.contains(&"--backend") && !args.contains(&"--root") {
+            if self.place == Where::Home && !is_told_where(args) {
                 command.args(["--user", "--backend", "embedded"]);
             }
         }
-        if self.place == Where::WindowsUser && !args.contains(&"--backend") && !args.contains(&"--root") {
+        if self.place == Where::WindowsUser && !is_told_where(args) {
             command.args(["--user", "--backend", "embedded"]);
         }
-        if self.place.modelled() && !args.contains(&"--backend") && !args.contains(&"--root") {
+        if self.place.modelled() && !is_told_where(args) {
             // What runs the machine that the tests run on is not launchd.
             command.args(["--backend", "launchd"]);
         }
@@ -554,6 +554,11 @@ pub fn command_line(pid: impl std::fmt::Display) -> String {
 fn ps(pid: impl std::fmt::Display, options: &[&str]) -> String {
     let output = Command::new("/bin/ps").args(options).args(["-p", &pid.to_string()]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Its arguments say which machine or backend it is about.
+fn is_told_where(args: &[&str]) -> bool {
+    ["--backend", "--root", "--target"].iter().any(|flag| args.contains(flag))
 }
 
 /// Waits until something is so.
