@@ -39,6 +39,8 @@ mod next;
 mod policy;
 mod state;
 mod step;
+#[cfg(test)]
+mod stories;
 mod up;
 
 pub use self::event::{Action, Event, Now, Stage};

@@ -1,13 +1,17 @@
 //! The file that one stream of a service goes to. Nothing that goes wrong here reaches the service: it is counted, and
 //! told by `status`.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+mod open;
+#[cfg(test)]
+mod tests;
+
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
+use self::open::Open;
 use super::format::LONGEST;
 use super::handover::Place;
 use super::house;
@@ -47,23 +51,6 @@ pub struct Writer {
     /// When the last generation was closed, by its name: the next has to come after it, whatever the clock says.
     rotated: Option<Timestamp>,
     told_rotated: Option<Timestamp>,
-}
-
-#[derive(Debug)]
-struct Open {
-    file: File,
-    number: u64,
-    size: u64,
-    /// The file's age when it was opened; from then on no setting of the clock counts.
-    age: Duration,
-    opened: Instant,
-    /// The last byte was a newline: a good place to rotate.
-    at_line: bool,
-    looked: Instant,
-    /// Bytes written since it was looked at.
-    unseen: u64,
-    /// Somebody moved it away: the line that it ends with goes with it, and the next into a new one.
-    moved: bool,
 }
 
 impl Writer {
@@ -110,8 +97,9 @@ impl Writer {
     /// Whether the file that is there ends in the middle of a line.
     #[must_use]
     pub fn mid_line(&self) -> bool {
-        std::fs::symlink_metadata(&self.path)
-            .is_ok_and(|found| found.is_file() && found.len() > 0 && !self.ends_with_newline(found.len()))
+        std::fs::symlink_metadata(&self.path).is_ok_and(|found| {
+            found.is_file() && found.len() > 0 && !open::ends_with_newline(&self.path, self.owner, found.len())
+        })
     }
 
     /// What comes next is the beginning of a line, whatever the file ends with.
@@ -204,7 +192,7 @@ impl Writer {
     fn is_due(&self) -> bool {
         let Some(open) = &self.file else { return false };
         let large = self.max_size.is_some_and(|most| open.size >= most);
-        let old = self.max_age.is_some_and(|oldest| open.age + open.opened.elapsed() > oldest);
+        let old = self.max_age.is_some_and(|oldest| open.age() > oldest);
         (large || old) && open.at_line
     }
 
@@ -215,31 +203,12 @@ impl Writer {
             Err(error) => return (0, Err(error)),
         };
         note(Place { done, file: open.number, size: open.size });
-        let mut left = bytes;
-        let result = loop {
-            match open.file.write(left) {
-                Ok(count) => {
-                    let (done, rest) = left.split_at(count.min(left.len()));
-                    open.size += done.len() as u64;
-                    open.unseen += done.len() as u64;
-                    open.at_line = done.last().map_or(open.at_line, |last| *last == b'\n');
-                    left = rest;
-                    if left.is_empty() {
-                        break Ok(());
-                    }
-                    if count == 0 {
-                        break Err(io::ErrorKind::WriteZero.into());
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => break Err(error),
-            }
-        };
+        let (written, result) = open.append(bytes);
         if result.is_ok() {
             self.trouble = None;
             self.retry_at = None;
         }
-        (bytes.len() - left.len(), result)
+        (written, result)
     }
 
     /// The file, ready for the next line.
@@ -248,38 +217,30 @@ impl Writer {
             self.look();
         }
         if self.file.is_none() {
-            self.file = Some(self.open()?);
+            self.file = Some(Open::at(&self.path, self.owner)?);
             if self.is_due() {
                 self.rotate();
             }
         }
         let open = match &mut self.file {
             Some(open) => open,
-            empty => empty.insert(open(&self.path, self.owner)?),
+            empty => empty.insert(Open::at(&self.path, self.owner)?),
         };
-        if self.cut && !open.at_line {
-            open.file.write_all(b"\n")?;
-            open.size += 1;
-            open.at_line = true;
+        if self.cut {
+            open.end_line()?;
         }
         self.cut = false;
         Ok(open)
-    }
-
-    fn open(&self) -> io::Result<Open> {
-        open(&self.path, self.owner)
-    }
-
-    fn ends_with_newline(&self, size: u64) -> bool {
-        ends_with_newline(&self.path, self.owner, size)
     }
 
     /// Lets go of a file that somebody moved away or deleted.
     fn look(&mut self) {
         let Some(open) = &mut self.file else { return };
         open.looked = Instant::now();
-        if !sys::is_at(&open.file, &self.path) {
-            let deleted = sys::is_deleted(&open.file);
+        if open.is_at(&self.path) {
+            open.count_again();
+        } else {
+            let deleted = open.is_deleted();
             if !deleted && !open.at_line {
                 open.moved = true;
                 open.unseen = 0;
@@ -291,11 +252,6 @@ impl Writer {
                 self.torn = if open.at_line { 0 } else { LONGEST };
             }
             self.file = None;
-        } else if let Ok(metadata) = open.file.metadata()
-            && metadata.len() < open.size
-        {
-            // Somebody emptied it: we append, so only our count is wrong.
-            open.size = metadata.len();
         }
         if let Some(open) = &mut self.file {
             open.unseen = 0;
@@ -322,9 +278,7 @@ impl Writer {
             self.trouble = Some(format!("cannot tidy up after `{}`: no thread to be had", self.path.display()));
         }
     }
-}
 
-impl Writer {
     /// Whether there is a rotated file more than when this was asked last.
     pub fn has_rotated(&mut self) -> bool {
         std::mem::replace(&mut self.told_rotated, self.rotated) != self.rotated
@@ -347,209 +301,4 @@ const fn retention_is_work(retention: &Retention) -> bool {
         retention,
         Retention { keep: None, max_age: None, total: None, compress: crate::service::Compress::None, .. }
     )
-}
-
-/// Opens for appending, never through a symbolic link, and only a file that is nobody else's.
-fn open(path: &Path, owner: Option<u32>) -> io::Result<Open> {
-    if let Some(folder) = path.parent() {
-        sys::make_log_folder(folder)?;
-    }
-    let file = sys::open_log(path, owner)?;
-    let number = sys::file_number(&file)?;
-    let metadata = file.metadata()?;
-    let opened = metadata.created().or_else(|_| metadata.modified()).unwrap_or_else(|_| wall::system_now());
-    let at_line = metadata.len() == 0 || ends_with_newline(path, owner, metadata.len());
-    let age = wall::system_now().duration_since(opened).unwrap_or_default();
-    let now = Instant::now();
-    Ok(Open { file, number, size: metadata.len(), age, opened: now, at_line, looked: now, unseen: 0, moved: false })
-}
-
-fn ends_with_newline(path: &Path, owner: Option<u32>, size: u64) -> bool {
-    let mut last = [0];
-    let mut read = || {
-        let mut file = sys::read_log(path, owner)?;
-        file.seek(SeekFrom::Start(size - 1))?;
-        file.read_exact(&mut last)
-    };
-    read().is_ok() && last == *b"\n"
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-    use crate::service::{Compress, LogFormat};
-
-    fn logs(max_size: u64) -> Logs {
-        Logs {
-            native: false,
-            file: None,
-            format: LogFormat::Raw,
-            max_size: Some(max_size),
-            max_age: None,
-            keep: None,
-            total: None,
-            compress: Compress::None,
-            archive: None,
-        }
-    }
-
-    fn everything(path: &Path) -> Vec<u8> {
-        let mut all: Vec<u8> = generations(path, None).iter().flat_map(|path| fs::read(path).expect("read")).collect();
-        all.extend(fs::read(path).unwrap_or_default());
-        all
-    }
-
-    #[test]
-    fn rotation_never_cuts_a_line_and_loses_nothing() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("deep/current.log");
-        let mut writer = Writer::new(path.clone(), &logs(100), None);
-        let mut wanted = Vec::new();
-        for number in 0..200 {
-            let line = format!("line {number} {}\n", "x".repeat(number % 37));
-            let (one, two) = line.split_at(line.len() / 2);
-            writer.write(one.as_bytes());
-            writer.write(two.as_bytes());
-            wanted.extend_from_slice(line.as_bytes());
-        }
-        assert_eq!(everything(&path), wanted);
-        let old = generations(&path, None);
-        assert!(old.len() > 30, "{}", old.len());
-        for path in old {
-            let text = fs::read(&path).expect("read");
-            assert_eq!(text.last(), Some(&b'\n'));
-            assert!(text.len() <= 100 + 48, "{}", text.len());
-        }
-        assert_eq!((writer.dropped, writer.trouble), (0, None));
-    }
-
-    #[test]
-    fn one_large_piece_is_cut_between_lines() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("current.log");
-        let mut writer = Writer::new(path.clone(), &logs(64), None);
-        let text = "a line\n".repeat(100);
-        writer.write(text.as_bytes());
-        assert_eq!(everything(&path), text.as_bytes());
-        assert_eq!(generations(&path, None).len(), 10);
-    }
-
-    #[test]
-    fn a_file_that_was_moved_away_is_opened_anew() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("current.log");
-        let mut writer = Writer::new(path.clone(), &logs(1000), None);
-        writer.write(b"one\n");
-        fs::rename(&path, folder.path().join("taken")).expect("rename");
-        if let Some(open) = &mut writer.file {
-            open.looked = Instant::now().checked_sub(LOOK * 2).expect("a while ago");
-        }
-        writer.write(b"two\n");
-        assert_eq!(fs::read(&path).expect("read"), b"two\n");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_that_was_moved_away_takes_its_last_line_along() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (path, taken) = (folder.path().join("current.log"), folder.path().join("taken"));
-        let mut writer = Writer::new(path.clone(), &logs(1000), None);
-        writer.write(b"one\ntw");
-        fs::rename(&path, &taken).expect("rename");
-        if let Some(open) = &mut writer.file {
-            open.looked = Instant::now().checked_sub(LOOK * 2).expect("a while ago");
-        }
-        writer.write(b"");
-        writer.writable().expect("writable");
-        writer.write(b"o");
-        writer.write(b"\nthree\nfo");
-        assert_eq!(fs::read(&taken).expect("read"), b"one\ntwo\n");
-        assert_eq!(fs::read(&path).expect("read"), b"three\nfo");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_symbolic_link_is_not_followed_and_what_is_lost_is_counted() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let target = folder.path().join("target");
-        let path = folder.path().join("current.log");
-        std::os::unix::fs::symlink(&target, &path).expect("a link");
-        let mut writer = Writer::new(path, &logs(1000), None);
-        writer.write(b"four");
-        assert!(!target.exists());
-        writer.write(b"five!");
-        assert_eq!(writer.dropped, 9);
-        let trouble = writer.trouble.clone().expect("trouble");
-        assert_eq!(trouble.matches("cannot write").count(), 1, "{trouble}");
-        assert_eq!((writer.news(), writer.news()), (Some(Some(trouble)), None));
-
-        // A service that writes all the time must not put off the next try for ever.
-        fs::remove_file(&writer.path).expect("remove");
-        writer.retry_at = writer.retry_at.and_then(|at| at.checked_sub(RETRY / 2));
-        let due = writer.retry_at;
-        writer.write(b"six\n");
-        assert_eq!(writer.retry_at, due);
-        writer.retry_at = Some(Instant::now());
-        writer.write(b"seven");
-        assert_eq!((writer.dropped, writer.news()), (13, Some(None)));
-    }
-
-    #[test]
-    fn after_a_loss_the_file_goes_on_with_a_whole_line() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("current.log");
-        let mut writer = Writer::new(path.clone(), &logs(1000), None);
-        writer.write(b"one\ntw");
-        writer.retry_at = Instant::now().checked_add(RETRY);
-        writer.write(b"o\nthr");
-        writer.retry_at = None;
-        writer.write(b"ee\nfour\n");
-        assert_eq!(fs::read(&path).expect("read"), b"one\ntw\nfour\n");
-        assert_eq!(writer.dropped, 8);
-
-        // One that writes no lines at all is not lost for ever.
-        writer.retry_at = Instant::now().checked_add(RETRY);
-        writer.write(b"x");
-        writer.retry_at = None;
-        writer.write(&vec![b'x'; LONGEST + 3]);
-        assert!(fs::read(&path).expect("read").ends_with(b"four\nxxx"));
-    }
-
-    // Elsewhere a file that is open keeps its name for as long.
-    #[cfg(unix)]
-    #[test]
-    fn what_went_into_a_deleted_file_is_counted_as_lost() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("current.log");
-        let mut writer = Writer::new(path.clone(), &logs(1000), None);
-        writer.write(b"one\n");
-        fs::remove_file(&path).expect("remove");
-        writer.write(b"two\n");
-        writer.file.as_mut().expect("open").looked = Instant::now().checked_sub(LOOK * 2).expect("a while ago");
-        writer.write(b"three\n");
-        assert_eq!(fs::read(&path).expect("read"), b"three\n");
-        assert_eq!((writer.dropped, writer.news(), writer.news()), (8, Some(None), None));
-    }
-
-    #[test]
-    fn generations_keep_their_order_though_the_clock_is_set_back() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("current.log");
-        let ahead = Timestamp::now() + jiff::SignedDuration::from_hours(1);
-        fs::write(generation(&path, None, ahead), "line 0\n").expect("write");
-        let mut writer = Writer::new(path.clone(), &logs(4), None);
-        let mut wanted = b"line 0\n".to_vec();
-        for number in 1..=5 {
-            let line = format!("line {number}\n");
-            writer.write(line.as_bytes());
-            wanted.extend_from_slice(line.as_bytes());
-        }
-        assert_eq!(everything(&path), wanted);
-        assert_eq!(generations(&path, None).len(), 6);
-        let now = Timestamp::from_microsecond(5).expect("a time");
-        assert_eq!(later(now, Some(now)).as_microsecond(), 6);
-        assert_eq!(later(now, None), now);
-    }
 }
