@@ -69,7 +69,7 @@ impl Meter {
             let passed = now.saturating_sub(at).as_secs_f64().max(0.001);
             // A process that ended takes its time with it.
             self.busy = usage.cpu.saturating_sub(cpu).as_secs_f64() / passed;
-            self.load += (self.busy - self.load) * (1.0 - (-passed / SMOOTH).exp());
+            self.load += (self.busy - self.load) * passed / (SMOOTH + passed);
         }
         self.last = Some((now, usage.cpu));
         self.memory = usage.memory;

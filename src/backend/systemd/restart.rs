@@ -24,13 +24,17 @@ pub(super) fn growth(restart: &Restart) -> Growth {
         return Growth::Constant;
     }
     let ratio = restart.max_delay.as_secs_f64() / restart.delay.as_secs_f64();
-    let steps = (ratio.ln() / restart.factor.ln()).round().clamp(1.0, 1000.0);
-    let factor = ratio.powf(1.0 / steps);
-    if (factor - restart.factor).abs() / restart.factor > TOLERANCE {
+    // As many factors as come nearest to the ratio: up to half a factor more or less.
+    let (mut steps, mut reach) = (1, restart.factor * restart.factor.sqrt());
+    while reach <= ratio && steps < 1000 {
+        steps += 1;
+        reach *= restart.factor;
+    }
+    let with = |factor: f64| factor.powi(steps);
+    if ratio < with(restart.factor * (1.0 - TOLERANCE)) || ratio > with(restart.factor * (1.0 + TOLERANCE)) {
         return Growth::Unmet;
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped just above")]
-    Growth::Steps(steps as u32)
+    Growth::Steps(steps.unsigned_abs())
 }
 
 pub(super) fn growth_answer(service: Option<&Service>, target: &Target) -> Answer {

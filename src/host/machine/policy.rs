@@ -62,7 +62,8 @@ impl Policy {
     /// The delay before the next start when `attempts` were made in a row; `roll` is from 0 to 1.
     #[must_use]
     pub fn delay(&self, attempts: u32, roll: f64) -> Duration {
-        let base = self.restart.delay.as_secs_f64() * self.restart.factor.max(1.0).powf(f64::from(attempts.min(1000)));
+        let grown = self.restart.factor.max(1.0).powi(i32::try_from(attempts.min(1000)).unwrap_or(1000));
+        let base = self.restart.delay.as_secs_f64() * grown;
         let capped = base.min(self.restart.max_delay.max(self.restart.delay).as_secs_f64());
         Duration::try_from_secs_f64(capped * (1.0 + self.restart.jitter * roll)).unwrap_or(self.restart.max_delay)
     }
