@@ -1,6 +1,6 @@
 //! `daemonctl completions SHELL`.
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, ArgAction, Command, CommandFactory};
 use clap_complete::Shell;
 
 use super::{Cli, Context, views};
@@ -23,9 +23,17 @@ pub fn run(args: &Args, _: &Context) -> Result<Report> {
     Ok(Report::done(views::text(String::from_utf8_lossy(&script).into_owned())))
 }
 
-/// The command line without what `--help` doesn't show either, which scripts of most shells would offer.
+/// The command line without what `--help` doesn't show either, which scripts of most shells would offer. It is built before
+/// it is looked at, since arguments come `later`; what building adds is added again.
 fn shown() -> Command {
-    without_hidden(&Cli::command())
+    let mut whole = Cli::command();
+    whole.build();
+    without_hidden(&whole)
+}
+
+/// Whether an argument is one that every command gets when it is built.
+fn is_built(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Help | ArgAction::Version)
 }
 
 fn without_hidden(command: &Command) -> Command {
@@ -41,8 +49,13 @@ fn without_hidden(command: &Command) -> Command {
         None => kept,
     };
     kept.visible_aliases(command.get_visible_aliases().map(name))
-        .args(command.get_arguments().filter(|arg| !arg.is_hide_set()).cloned())
-        .subcommands(command.get_subcommands().filter(|command| !command.is_hide_set()).map(without_hidden))
+        .args(command.get_arguments().filter(|arg| !arg.is_hide_set() && !is_built(arg)).cloned())
+        .subcommands(
+            command
+                .get_subcommands()
+                .filter(|command| !command.is_hide_set() && command.get_name() != "help")
+                .map(without_hidden),
+        )
 }
 
 #[cfg(test)]

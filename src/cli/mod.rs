@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+use self::later::Later;
 use crate::backend::{self, BackendKind};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -20,6 +21,7 @@ pub mod events;
 pub mod host;
 pub mod init;
 pub mod install;
+mod later;
 pub mod list;
 pub mod logs;
 pub mod man;
@@ -91,53 +93,53 @@ fn parse_time(text: &str) -> Result<std::time::Duration, String> {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write a starter manifest
-    Init(init::Args),
+    Init(Later<init::Args>),
     /// Check a manifest without changing anything
-    Check(check::Args),
+    Check(Later<check::Args>),
     /// Show the files that a manifest becomes, for any target
-    Render(render::Args),
+    Render(Later<render::Args>),
     /// Show what install would change
-    Plan(plan::Args),
+    Plan(Later<plan::Args>),
     /// Install a manifest's services and start them
     #[command(visible_alias = "apply")]
-    Install(install::Args),
+    Install(Later<install::Args>),
     /// Stop services and remove all that install made
-    Uninstall(uninstall::Args),
+    Uninstall(Later<uninstall::Args>),
     /// Start services and wait until they are ready
-    Start(verbs::Args),
+    Start(Later<verbs::Args>),
     /// Stop services and wait until every process is gone
-    Stop(verbs::Args),
+    Stop(Later<verbs::Args>),
     /// Stop and start services
-    Restart(verbs::Args),
+    Restart(Later<verbs::Args>),
     /// Have services read their configuration again
-    Reload(verbs::Args),
+    Reload(Later<verbs::Args>),
     /// Start services at boot
-    Enable(verbs::Args),
+    Enable(Later<verbs::Args>),
     /// Don't start services at boot
-    Disable(verbs::Args),
+    Disable(Later<verbs::Args>),
     /// Show what services are doing
-    Status(status::Args),
+    Status(Later<status::Args>),
     /// List what is installed
-    List(list::Args),
+    List(Later<list::Args>),
     /// Show what services wrote
-    Logs(logs::Args),
+    Logs(Later<logs::Args>),
     /// Show what happened to services: starts, ends, restarts, health, reloads
-    Events(events::Args),
+    Events(Later<events::Args>),
     /// Run a manifest's services in the foreground, with nothing installed
-    Run(run::Args),
+    Run(Later<run::Args>),
     /// Show how a target meets each key of a manifest
-    Support(support::Args),
+    Support(Later<support::Args>),
     /// Print the JSON Schema of manifests, or of a command's --json output
-    Schema(schema::Args),
+    Schema(Later<schema::Args>),
     /// Print a completion script for a shell
-    Completions(completions::Args),
+    Completions(Later<completions::Args>),
     /// Run daemonctl's own supervisor
-    Supervise(supervise::Args),
+    Supervise(Later<supervise::Args>),
     /// Run one service under a service manager (written into units by install)
     #[command(hide = true)]
-    Host(host::Args),
+    Host(Later<host::Args>),
     /// Print or write the manual pages
-    Man(man::Args),
+    Man(Later<man::Args>),
 }
 
 /// What every command is given.
@@ -258,28 +260,28 @@ pub fn main() -> u8 {
 fn dispatch(command: Command, context: &Context) -> Result<Report> {
     use crate::cli::verbs::Verb;
     match command {
-        Command::Init(args) => init::run(&args, context),
-        Command::Check(args) => check::run(&args, context),
-        Command::Render(args) => render::run(&args, context),
-        Command::Plan(args) => plan::run(&args, context),
-        Command::Install(args) => install::run(&args, context),
-        Command::Uninstall(args) => uninstall::run(&args, context),
-        Command::Start(args) => verbs::run(Verb::Start, &args, context),
-        Command::Stop(args) => verbs::run(Verb::Stop, &args, context),
-        Command::Restart(args) => verbs::run(Verb::Restart, &args, context),
-        Command::Reload(args) => verbs::run(Verb::Reload, &args, context),
-        Command::Enable(args) => verbs::run(Verb::Enable, &args, context),
-        Command::Disable(args) => verbs::run(Verb::Disable, &args, context),
-        Command::Status(args) => status::run(&args, context),
-        Command::List(args) => list::run(&args, context),
-        Command::Logs(args) => logs::run(&args, context),
-        Command::Events(args) => events::run(&args, context),
-        Command::Run(args) => run::run(&args, context),
-        Command::Supervise(args) => supervise::run(&args, context),
-        Command::Host(args) => host::run(&args, context),
-        Command::Support(args) => support::run(&args, context),
-        Command::Schema(args) => schema::run(&args, context),
-        Command::Completions(args) => completions::run(&args, context),
-        Command::Man(args) => man::run(&args, context),
+        Command::Init(Later(args)) => init::run(&args, context),
+        Command::Check(Later(args)) => check::run(&args, context),
+        Command::Render(Later(args)) => render::run(&args, context),
+        Command::Plan(Later(args)) => plan::run(&args, context),
+        Command::Install(Later(args)) => install::run(&args, context),
+        Command::Uninstall(Later(args)) => uninstall::run(&args, context),
+        Command::Start(Later(args)) => verbs::run(Verb::Start, &args, context),
+        Command::Stop(Later(args)) => verbs::run(Verb::Stop, &args, context),
+        Command::Restart(Later(args)) => verbs::run(Verb::Restart, &args, context),
+        Command::Reload(Later(args)) => verbs::run(Verb::Reload, &args, context),
+        Command::Enable(Later(args)) => verbs::run(Verb::Enable, &args, context),
+        Command::Disable(Later(args)) => verbs::run(Verb::Disable, &args, context),
+        Command::Status(Later(args)) => status::run(&args, context),
+        Command::List(Later(args)) => list::run(&args, context),
+        Command::Logs(Later(args)) => logs::run(&args, context),
+        Command::Events(Later(args)) => events::run(&args, context),
+        Command::Run(Later(args)) => run::run(&args, context),
+        Command::Supervise(Later(args)) => supervise::run(&args, context),
+        Command::Host(Later(args)) => host::run(&args, context),
+        Command::Support(Later(args)) => support::run(&args, context),
+        Command::Schema(Later(args)) => schema::run(&args, context),
+        Command::Completions(Later(args)) => completions::run(&args, context),
+        Command::Man(Later(args)) => man::run(&args, context),
     }
 }
