@@ -1,8 +1,12 @@
 //! Arguments that are put together once their command is the one that was given: of two dozen commands one is.
+//!
+//! The global flags are among them, so that they are not made for each command either, as clap's own global arguments are.
 
 use clap::builder::{Resettable, StyledStr};
 use clap::error::Error;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
+
+use super::Globals;
 
 /// A command's arguments.
 #[derive(Debug)]
@@ -32,9 +36,9 @@ impl<A: FromArgMatches> FromArgMatches for Later<A> {
     }
 }
 
-/// With its arguments, and still the command's own description rather than theirs.
+/// With its arguments and the global ones, and still the command's own description rather than theirs.
 fn described<A: Args>(command: Command) -> Command {
     let kept = |text: Option<&StyledStr>| text.cloned().map_or(Resettable::Reset, Resettable::Value);
     let (short, long) = (kept(command.get_about()), kept(command.get_long_about()));
-    A::augment_args(command).about(short).long_about(long)
+    Globals::augment_args(A::augment_args(command)).about(short).long_about(long)
 }

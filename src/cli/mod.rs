@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::later::Later;
 use crate::backend::{self, BackendKind};
@@ -59,22 +59,22 @@ const EXIT_CODES: &str = "Exit codes: 0 done / running · 1 failed · 2 wrong us
 #[derive(Debug, Clone, Default, Args)]
 pub struct Globals {
     /// The machine's services (the default for root)
-    #[arg(long, global = true, conflicts_with = "user", help_heading = "Global options")]
+    #[arg(long, conflicts_with = "user", help_heading = "Global options")]
     system: bool,
     /// This user's services (the default for anybody else)
-    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(long, help_heading = "Global options")]
     user: bool,
     /// The service manager, instead of the one that is detected
-    #[arg(long, global = true, value_name = "NAME", value_parser = backends(), hide_possible_values = true, help_heading = "Global options")]
+    #[arg(long, value_name = "NAME", value_parser = backends(), hide_possible_values = true, help_heading = "Global options")]
     backend: Option<BackendKind>,
     /// Put everything below DIR, without asking any manager: for images and packages
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
+    #[arg(long, value_name = "DIR", help_heading = "Global options")]
     root: Option<PathBuf>,
     /// Answer in JSON
-    #[arg(long, global = true, help_heading = "Global options")]
+    #[arg(long, help_heading = "Global options")]
     json: bool,
     /// Only what was asked to be shown, and what failed
-    #[arg(long, short, global = true, help_heading = "Global options")]
+    #[arg(long, short, help_heading = "Global options")]
     quiet: bool,
 }
 
@@ -169,6 +169,18 @@ impl Globals {
         self.backend
     }
 
+    /// With those behind the command, which count for more where both say something.
+    fn and(self, behind: Self) -> Self {
+        Self {
+            system: self.system || behind.system,
+            user: self.user || behind.user,
+            backend: behind.backend.or(self.backend),
+            root: behind.root.or(self.root),
+            json: self.json || behind.json,
+            quiet: self.quiet || behind.quiet,
+        }
+    }
+
     /// That they don't contradict each other. Where one stands before the command and the other behind it, the parser
     /// doesn't see that.
     fn check(&self) -> Result<()> {
@@ -242,12 +254,12 @@ pub fn main() -> u8 {
             }
         };
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (globals, command) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return output::usage(error),
     };
-    let context = Context { style: style::detect(cli.globals.quiet), globals: cli.globals };
-    match context.globals.check().and_then(|()| dispatch(cli.command, &context)) {
+    let context = Context { style: style::detect(globals.quiet), globals };
+    match context.globals.check().and_then(|()| dispatch(command, &context)) {
         Ok(report) => match (output::report(&report, &context), report.passed_on) {
             // What could not be shown comes first.
             (exit, Some(status)) if exit == report.exit => status,
@@ -255,6 +267,14 @@ pub fn main() -> u8 {
         },
         Err(error) => output::error(&error, &context).code(),
     }
+}
+
+/// The global flags from both sides of the command, and the command.
+fn parse() -> Result<(Globals, Command), clap::Error> {
+    let mut matches = Cli::command().try_get_matches()?;
+    let behind = matches.subcommand().map(|(_, given)| Globals::from_arg_matches(given)).transpose()?;
+    let cli = Cli::from_arg_matches_mut(&mut matches)?;
+    Ok((cli.globals.and(behind.unwrap_or_default()), cli.command))
 }
 
 fn dispatch(command: Command, context: &Context) -> Result<Report> {
