@@ -5,19 +5,17 @@
 //! are kept until somebody waits for them.
 
 use std::collections::{HashMap, VecDeque};
-use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::pin::Pin;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::runtime::Runtime;
-use zbus::export::futures_core::Stream;
+use zbus::DynamicType;
 use zbus::message::{Message, Type};
-use zbus::{Connection, DynamicType, MessageStream, connection};
 
-use crate::error::{Error, IoContext, Result};
+use super::pipe::Pipe;
+use crate::error::{Error, Result};
 
 /// Calls without an answer yet: enough to hide the round trip. A bus refuses more than 128.
 const AT_ONCE: usize = 96;
@@ -25,12 +23,54 @@ const AT_ONCE: usize = 96;
 /// Longer than any answer that does not wait for a job takes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The bus itself.
+pub(super) const BUS: (&str, &str) = ("org.freedesktop.DBus", "/org/freedesktop/DBus");
+
 /// A connection to a message bus.
 pub(super) struct Bus {
-    runtime: Runtime,
-    connection: Connection,
-    inbox: MessageStream,
+    pipe: Pipe,
     signals: VecDeque<Message>,
+}
+
+/// A connection on which we have said who we are, and are not answered yet.
+pub(super) struct Greeting {
+    pipe: Pipe,
+    hello: NonZeroU32,
+}
+
+impl Greeting {
+    /// Connects to the bus whose socket is `socket`. Nothing that we say depends on its answers, so all of it goes out at
+    /// once. Files are not passed.
+    pub(super) fn send(socket: &Path) -> Result<Self> {
+        let mut pipe = Pipe::connect(socket, PATIENCE)?;
+        let hello = call(BUS.0, BUS.1, BUS.0, "Hello", &())?;
+        let uid = crate::system::machine::euid().to_string();
+        // In hexadecimal, as the digits of a text are: 3 and the digit.
+        let uid: String = uid.chars().flat_map(|digit| ['3', digit]).collect();
+        let mut bytes = format!("\0AUTH EXTERNAL {uid}\r\nBEGIN\r\n").into_bytes();
+        bytes.extend_from_slice(hello.data());
+        pipe.send(&bytes)?;
+        Ok(Self { pipe, hello: hello.primary_header().serial_num() })
+    }
+
+    /// The bus, once it has answered.
+    pub(super) fn answered(mut self) -> Result<Bus> {
+        let until = Instant::now() + PATIENCE;
+        let silent = || Error::timed_out("the message bus does not answer");
+        let refused = |why: String| Error::failed(format!("the message bus does not talk to us: {why}"));
+        let line = self.pipe.line(until)?.ok_or_else(silent)?;
+        if !line.starts_with("OK ") {
+            return Err(refused(line));
+        }
+        let mut bus = Bus { pipe: self.pipe, signals: VecDeque::new() };
+        loop {
+            match bus.next(until)?.ok_or_else(silent)? {
+                (Some(serial), Err(refusal)) if serial == self.hello => return Err(refused(refusal.text)),
+                (Some(serial), Ok(_)) if serial == self.hello => return Ok(bus),
+                _ => {}
+            }
+        }
+    }
 }
 
 /// The other side's "no".
@@ -86,26 +126,8 @@ pub(super) fn odd(error: &zbus::Error) -> Error {
 
 impl Bus {
     /// Connects to the bus whose socket is `socket`.
-    pub(super) fn open(socket: &std::path::Path) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .doing("start an event loop for D-Bus")?;
-        let stream = std::os::unix::net::UnixStream::connect(socket)
-            .doing(format_args!("connect to the message bus at `{}`", socket.display()))?;
-        let connection = runtime.block_on(async {
-            let building = connection::Builder::unix_stream(stream)
-                .max_queued(std::num::NonZeroUsize::new(1024).unwrap_or(std::num::NonZeroUsize::MIN))
-                .build();
-            match tokio::time::timeout(PATIENCE, building).await {
-                Ok(Ok(connection)) => Ok(connection),
-                Ok(Err(error)) => Err(Error::failed(format!("the message bus does not talk to us: {error}"))),
-                Err(_) => Err(Error::timed_out("the message bus does not answer")),
-            }
-        })?;
-        let inbox = MessageStream::from(&connection);
-        Ok(Self { runtime, connection, inbox, signals: VecDeque::new() })
+    pub(super) fn open(socket: &Path) -> Result<Self> {
+        Greeting::send(socket)?.answered()
     }
 
     /// Makes the calls and gives the answers in their order.
@@ -118,23 +140,16 @@ impl Bus {
         while answered < calls.len() {
             if sent < calls.len() && sent - answered <= AT_ONCE / 2 {
                 let end = calls.len().min(answered + AT_ONCE);
-                let sending = self.connection.send_all(&calls[sent..end]);
-                self.runtime.block_on(sending).map_err(|error| broken(&error))?;
+                let bytes: Vec<&[u8]> = calls[sent..end].iter().map(|call| &**call.data()).collect();
+                self.pipe.send(&bytes.concat())?;
                 sent = end;
             }
-            let message = self.next(until)?.ok_or_else(|| Error::timed_out("systemd does not answer on D-Bus"))?;
-            let at = message.header().reply_serial().and_then(|serial| index.get(&serial).copied());
-            let answer = match (message.message_type(), at) {
-                (Type::Signal, _) => {
-                    self.signals.push_back(message);
-                    continue;
-                }
-                (Type::MethodReturn, Some(at)) => (at, Ok(message)),
-                (Type::Error, Some(at)) => (at, Err(refusal(&message))),
-                // An answer that nobody waits for any more.
-                _ => continue,
-            };
-            answered += usize::from(answers[answer.0].replace(answer.1).is_none());
+            let (serial, answer) =
+                self.next(until)?.ok_or_else(|| Error::timed_out("systemd does not answer on D-Bus"))?;
+            // An answer that nobody waits for any more is none of these.
+            if let Some(at) = serial.and_then(|serial| index.get(&serial)) {
+                answered += usize::from(answers[*at].replace(answer).is_none());
+            }
         }
         Ok(answers.into_iter().flatten().collect())
     }
@@ -150,16 +165,14 @@ impl Bus {
 
     /// The next signal; None: none came by then.
     pub(super) fn signal(&mut self, until: Instant) -> Result<Option<Message>> {
-        if let Some(signal) = self.signals.pop_front() {
-            return Ok(Some(signal));
-        }
-        loop {
-            match self.next(until)? {
+        while self.signals.is_empty() {
+            match self.pipe.message(until)? {
                 None => return Ok(None),
-                Some(message) if message.message_type() == Type::Signal => return Ok(Some(message)),
+                Some(message) if message.message_type() == Type::Signal => self.signals.push_back(message),
                 Some(_) => {}
             }
         }
+        Ok(self.signals.pop_front())
     }
 
     /// Forgets the signals that came so far.
@@ -167,23 +180,20 @@ impl Bus {
         self.signals.clear();
     }
 
-    fn next(&mut self, until: Instant) -> Result<Option<Message>> {
-        let Self { runtime, inbox, .. } = self;
-        let next = runtime.block_on(async {
-            let next = poll_fn(|context| Pin::new(&mut *inbox).poll_next(context));
-            tokio::time::timeout_at(until.into(), next).await
-        });
-        match next {
-            Err(_) => Ok(None),
-            Ok(Some(Ok(message))) => Ok(Some(message)),
-            Ok(Some(Err(error))) => Err(broken(&error)),
-            Ok(None) => Err(Error::failed("the message bus closed the connection")),
+    /// The next answer, and which call it answers; None: none came by then. Signals are kept.
+    fn next(&mut self, until: Instant) -> Result<Option<(Option<NonZeroU32>, Answer)>> {
+        loop {
+            let Some(message) = self.pipe.message(until)? else { return Ok(None) };
+            let call = message.header().reply_serial();
+            match message.message_type() {
+                Type::Signal => self.signals.push_back(message),
+                Type::MethodReturn => return Ok(Some((call, Ok(message)))),
+                Type::Error => return Ok(Some((call, Err(refusal(&message))))),
+                // Nobody has anything to ask of us.
+                Type::MethodCall => {}
+            }
         }
     }
-}
-
-fn broken(error: &zbus::Error) -> Error {
-    Error::failed(format!("the connection to the message bus broke: {error}"))
 }
 
 fn refusal(message: &Message) -> Refusal {

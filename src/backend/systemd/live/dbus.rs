@@ -7,7 +7,7 @@ use std::time::Duration;
 use zbus::message::Message;
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
-use super::bus::{Bus, PATIENCE, body, call, odd};
+use super::bus::{BUS, Bus, PATIENCE, body, call, odd};
 use super::link::{Ask, Facts, JobEnd, Link, Listed, Verb, Wait};
 use crate::error::{Error, Result};
 
@@ -40,10 +40,7 @@ impl DBus {
             return Ok(());
         }
         let rule = format!("type='signal',sender='{SYSTEMD}',interface='{MANAGER}',member='JobRemoved',path='{ROOT}'");
-        let calls = [
-            call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "AddMatch", &rule)?,
-            manager("Subscribe", &())?,
-        ];
+        let calls = [call(BUS.0, BUS.1, BUS.0, "AddMatch", &rule)?, manager("Subscribe", &())?];
         for answer in self.bus.batch(&calls, PATIENCE)? {
             answer.map_err(|refusal| refusal.error("listen to systemd's jobs"))?;
         }

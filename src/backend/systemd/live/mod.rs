@@ -17,6 +17,7 @@ mod journal;
 mod linger;
 mod link;
 mod manager;
+mod pipe;
 mod state;
 mod status;
 mod systemctl;
