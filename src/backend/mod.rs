@@ -95,6 +95,9 @@ pub trait Backend: Sync {
         None
     }
 
+    /// Calls the manager, so that it has answered by the time that `connect` waits for it.
+    fn call_ahead(&self, _scope: Scope) {}
+
     /// Opens the way to the real manager.
     fn connect(&self, target: &Target) -> Result<Box<dyn Manager>>;
 }

@@ -63,14 +63,26 @@ impl Session {
     /// Reads the receipts that an answer about these words of a command line takes; a manifest, or none, takes all.
     /// For commands that change nothing, and ask for nothing else.
     pub fn open_for(options: Options, words: &[String]) -> Result<Self> {
+        let mut session = Self::bare(options)?;
+        session.call_ahead();
         if words.is_empty() || words.iter().any(|word| is_manifest(word)) {
-            return Self::open(options);
+            session.read_receipts()?;
+        } else {
+            let services = words.iter().map(|word| word.split_once('@').map_or(word.as_str(), |(service, _)| service));
+            session.receipts = receipt::of(&session.layout, services)?;
         }
-        let services = words.iter().map(|word| word.split_once('@').map_or(word.as_str(), |(service, _)| service));
-        let mut session = Self::with(options, |layout| receipt::of(layout, services))?;
-        // These are not all.
-        session.stamp = None;
         Ok(session)
+    }
+
+    /// The manager of this machine is most likely asked, and may well wake up while the receipts are read.
+    fn call_ahead(&mut self) {
+        let scope = self.layout.scope;
+        if !self.offline()
+            && let Ok(choice) = self.choice()
+            && let Some(backend) = backend::find(choice.backend)
+        {
+            backend.call_ahead(scope);
+        }
     }
 
     fn with(options: Options, read: impl FnOnce(&Layout) -> Result<BTreeMap<String, Receipt>>) -> Result<Self> {

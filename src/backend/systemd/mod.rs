@@ -64,6 +64,10 @@ impl Backend for Systemd {
         live::glance(unit, scope)
     }
 
+    fn call_ahead(&self, scope: Scope) {
+        live::call_ahead(scope);
+    }
+
     fn connect(&self, target: &Target) -> Result<Box<dyn Manager>> {
         live::connect(target)
     }

@@ -20,6 +20,9 @@ pub(super) const fn glance(_: &Service, _: Scope) -> Option<u32> {
     None
 }
 
+/// To nobody.
+pub(super) const fn call_ahead(_: Scope) {}
+
 /// An error.
 pub(super) fn connect(_: &Target) -> Result<Box<dyn Manager>> {
     Err(Error::failed("systemd runs on Linux only").hint("`daemonctl render --target systemd` works everywhere"))

@@ -27,9 +27,15 @@ mod window;
 
 use link::Link;
 
-/// The connection on which the version was asked, until `connect` takes it over: opening one costs more than most
-/// questions do.
-static PARKED: Mutex<Option<(Scope, Box<dyn Link>)>> = Mutex::new(None);
+/// A connection until `connect` takes it over: opening one costs more than most questions do.
+static PARKED: Mutex<Option<(Scope, Parked)>> = Mutex::new(None);
+
+enum Parked {
+    /// A bus that was called ahead.
+    Called(bus::Greeting),
+    /// On which the version was asked.
+    Open(Box<dyn Link>),
+}
 
 /// Whether systemd runs this machine.
 pub(super) fn detect(scope: Scope) -> Detection {
@@ -56,10 +62,17 @@ pub(super) fn detect(scope: Scope) -> Detection {
 
 /// Its version.
 pub(super) fn version(scope: Scope) -> Option<u32> {
-    let mut link = parked(scope).map_or_else(|| open(scope), Ok).ok()?;
+    let mut link = open(scope).ok()?;
     let version = link.version().ok().flatten();
-    *PARKED.lock().unwrap_or_else(PoisonError::into_inner) = Some((scope, link));
+    park(scope, Parked::Open(link));
     version
+}
+
+/// See [`crate::backend::Backend::call_ahead`].
+pub(super) fn call_ahead(scope: Scope) {
+    if let Ok(greeting) = bus::Greeting::send(&socket(scope)) {
+        park(scope, Parked::Called(greeting));
+    }
 }
 
 /// See [`crate::backend::Backend::glance`].
@@ -69,13 +82,16 @@ pub(super) fn glance(unit: &Service, scope: Scope) -> Option<u32> {
 
 /// The way to it.
 pub(super) fn connect(target: &Target) -> Result<Box<dyn Manager>> {
-    let link = parked(target.scope).map_or_else(|| open(target.scope), Ok)?;
-    Ok(Box::new(manager::Systemd::new(link, target.clone())))
+    Ok(Box::new(manager::Systemd::new(open(target.scope)?, target.clone())))
 }
 
-fn parked(scope: Scope) -> Option<Box<dyn Link>> {
+fn park(scope: Scope, what: Parked) {
+    *PARKED.lock().unwrap_or_else(PoisonError::into_inner) = Some((scope, what));
+}
+
+fn parked(scope: Scope) -> Option<Parked> {
     let parked = PARKED.lock().unwrap_or_else(PoisonError::into_inner).take_if(|(of, _)| *of == scope);
-    parked.map(|(_, link)| link)
+    parked.map(|(_, what)| what)
 }
 
 fn open(scope: Scope) -> Result<Box<dyn Link>> {
@@ -83,12 +99,13 @@ fn open(scope: Scope) -> Result<Box<dyn Link>> {
         return Err(Error::failed("systemd does not run this machine: there is no `/run/systemd/system`")
             .hint("use `--backend embedded`, daemonctl's own supervisor"));
     }
-    let runtime = (scope == Scope::User).then(runtime_dir);
-    let socket = match &runtime {
-        Some(folder) => folder.join("bus"),
-        None => system_socket(),
+    let bus = match parked(scope) {
+        Some(Parked::Open(link)) => return Ok(link),
+        Some(Parked::Called(greeting)) => greeting.answered(),
+        None => bus::Bus::open(&socket(scope)),
     };
-    match bus::Bus::open(&socket) {
+    let runtime = (scope == Scope::User).then(runtime_dir);
+    match bus {
         Ok(bus) => Ok(Box::new(dbus::DBus::new(bus))),
         Err(error) => {
             if let Some(folder) = &runtime
@@ -98,6 +115,14 @@ fn open(scope: Scope) -> Result<Box<dyn Link>> {
             }
             Ok(Box::new(systemctl::Systemctl::new(scope, runtime)))
         }
+    }
+}
+
+/// The bus of the manager of a scope.
+fn socket(scope: Scope) -> PathBuf {
+    match scope {
+        Scope::System => system_socket(),
+        Scope::User => runtime_dir().join("bus"),
     }
 }
 
