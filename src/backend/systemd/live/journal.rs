@@ -206,18 +206,13 @@ fn read(ids: &[String], scope: Scope, query: &LogQuery, give: &mut dyn FnMut(Ent
     if let Some(until) = query.until {
         command.arg(format!("--until=@{}", until.as_second()));
     }
-    let in_time = |entry: &Entry| {
-        entry.line.time.is_none_or(|time| {
-            query.since.is_none_or(|since| time >= since) && query.until.is_none_or(|until| time <= until)
-        })
-    };
     match (query.lines, &query.grep) {
         (Some(0), _) => Ok(()),
         // With a text to look for, the last lines are the last that have it.
         (Some(lines), Some(text)) => {
             let mut kept = VecDeque::new();
             run(command, scope, &mut |entry| {
-                if in_time(&entry) && entry.line.message.contains(text.as_str()) {
+                if is_in_time(&entry, query) && entry.line.message.contains(text.as_str()) {
                     kept.push_back(entry);
                     if kept.len() > lines {
                         kept.pop_front();
@@ -233,20 +228,28 @@ fn read(ids: &[String], scope: Scope, query: &LogQuery, give: &mut dyn FnMut(Ent
                 command.arg(format!("--lines={lines}"));
             }
             run(command, scope, &mut |entry| {
-                let wanted =
-                    in_time(&entry) && grep.as_ref().is_none_or(|text| entry.line.message.contains(text.as_str()));
+                let wanted = is_in_time(&entry, query)
+                    && grep.as_ref().is_none_or(|text| entry.line.message.contains(text.as_str()));
                 if wanted { give(entry) } else { ControlFlow::Continue(()) }
             })
         }
     }
 }
 
+fn is_in_time(entry: &Entry, query: &LogQuery) -> bool {
+    entry.line.time.is_none_or(|time| {
+        query.since.is_none_or(|since| time >= since) && query.until.is_none_or(|until| time <= until)
+    })
+}
+
 fn follow(ids: &[String], scope: Scope, query: &LogQuery, cursor: Option<&str>, sink: &mut dyn Sink) -> Result<()> {
     let mut command = command(ids, scope);
     command.arg("--follow");
-    match cursor {
-        Some(cursor) => command.arg("--no-tail").arg(format!("--after-cursor={cursor}")),
-        None => command.arg("--lines=0"),
+    match (cursor, query.lines) {
+        (Some(cursor), _) => command.arg("--no-tail").arg(format!("--after-cursor={cursor}")),
+        (None, Some(0)) => command.arg("--lines=0"),
+        // There was nothing that was asked for; what has come since is not lost.
+        (None, _) => command.arg("--no-tail"),
     };
     let (mut child, mut reader) = spawn(command)?;
     let mut line = Vec::new();
@@ -267,7 +270,9 @@ fn follow(ids: &[String], scope: Scope, query: &LogQuery, cursor: Option<&str>, 
             }
         }
         let Some(entry) = entry(&line) else { continue };
-        if query.grep.as_ref().is_some_and(|text| !entry.line.message.contains(text.as_str())) {
+        if !is_in_time(&entry, query)
+            || query.grep.as_ref().is_some_and(|text| !entry.line.message.contains(text.as_str()))
+        {
             continue;
         }
         if sink.line(entry.line).is_break() {
