@@ -21,7 +21,8 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Opens a folder; None: it does not exist.
     pub(super) fn open(path: &Path) -> Result<Option<Self>> {
-        for on_the_way in path.ancestors() {
+        // The whole way is looked at for every file, and nearly always it is folders.
+        for on_the_way in path.ancestors().filter(|path| !sys::is_plain_folder(path)) {
             match fs::symlink_metadata(on_the_way) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(error).doing(format_args!("open the folder `{}`", on_the_way.display())),
@@ -190,9 +191,24 @@ const fn is_private(mode: u32) -> bool {
 
 #[cfg(windows)]
 mod sys {
+    use std::os::windows::ffi::OsStrExt as _;
     use std::{fs, io, path::Path};
 
+    use windows_sys::Win32::Storage::FileSystem::{
+        FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT, GetFileAttributesW,
+    };
+
     use super::lists;
+
+    /// Whether it is a folder and neither a link nor anything of that sort, by one call that opens nothing. False: a closer
+    /// look tells what it is.
+    pub(super) fn is_plain_folder(path: &Path) -> bool {
+        let name: Vec<u16> = path.as_os_str().encode_wide().chain([0]).collect();
+        // SAFETY: the name ends with a zero.
+        let attributes = unsafe { GetFileAttributesW(name.as_ptr()) };
+        // A failure has all bits.
+        attributes & (FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT) == FILE_ATTRIBUTE_DIRECTORY
+    }
 
     /// What the bits would be that say who can read it.
     pub(super) fn mode(path: &Path) -> io::Result<u32> {
@@ -249,6 +265,10 @@ mod sys {
 mod sys {
     use std::{fs, io, path::Path};
 
+    pub(super) const fn is_plain_folder(_: &Path) -> bool {
+        false
+    }
+
     #[expect(clippy::unnecessary_wraps, reason = "the same signature on each system")]
     pub(super) fn mode(_: &Path) -> io::Result<u32> {
         Ok(0o644)
@@ -278,4 +298,36 @@ fn existed(removed: io::Result<()>) -> io::Result<bool> {
 /// Opens a file for reading that a manifest names.
 pub fn open_given(path: &Path) -> io::Result<fs::File> {
     fs::File::open(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_is_of_folders_and_of_nothing_else() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let below = |name: &str| temporary.path().join(name);
+        fs::create_dir(below("folder")).expect("a folder");
+        fs::write(below("file"), "").expect("a file");
+        assert!(Folder::open(&below("folder")).expect("looked at").is_some());
+        assert!(Folder::open(&below("missing/folder")).expect("looked at").is_none());
+        let error = Folder::open(&below("file")).expect_err("it is a file");
+        assert!(error.to_string().contains("is not a folder"), "{error}");
+    }
+
+    /// Who may not make links cannot test this.
+    #[cfg(windows)]
+    #[test]
+    fn no_link_is_gone_through() {
+        let temporary = tempfile::tempdir().expect("a folder");
+        let below = |name: &str| temporary.path().join(name);
+        fs::create_dir_all(below("folder/further")).expect("folders");
+        if std::os::windows::fs::symlink_dir(below("folder"), below("link")).is_ok() && below("link").is_symlink() {
+            for way in ["link", "link/further"] {
+                let error = Folder::open(&below(way)).expect_err("it is a link");
+                assert!(error.to_string().contains("symbolic link"), "{error}");
+            }
+        }
+    }
 }
