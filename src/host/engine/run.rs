@@ -131,7 +131,12 @@ impl Engine {
 
     pub(super) fn take(&mut self, input: Input) {
         match input {
-            Input::Event(id, event) => self.queue.push_back((id, event)),
+            Input::Event(id, event) => {
+                if matches!(event, Event::Hooks(_, Err(_))) {
+                    self.take_output(&id);
+                }
+                self.queue.push_back((id, event));
+            }
             Input::Seen(id, run, seen) => {
                 if self.units.get(&id).is_some_and(|unit| *unit.invocation == *run) {
                     self.seen(&id, seen);
@@ -149,6 +154,9 @@ impl Engine {
                 }
             }
             Input::Reloaded(id, result) => {
+                if result.is_err() {
+                    self.take_output(&id);
+                }
                 self.tell_reload(&id, &result);
                 self.reloaded(&id, &result);
                 self.change_done(&id, result);
@@ -266,6 +274,14 @@ impl Engine {
         }
         self.unlooked.extend(self.clearing.iter().cloned());
         self.pump();
+    }
+
+    /// What a command of its has written is in its log before anybody is told that the command failed: they are shown its
+    /// last lines.
+    fn take_output(&self, id: &Id) {
+        if let Some(unit) = self.units.get(id) {
+            unit.pipes.iter().for_each(|pipe| pipe.drain_whole());
+        }
     }
 
     pub(super) fn main_ended(&mut self, id: &Id, ended: machine::Ended) {
